@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# all · check · demo · deps · lint · install · clean.  V=1 shows the commands, SAN=1 adds ASan+UBSan.
+
+VERSION := 0.1.0
+BUILD   ?= build
+PREFIX  ?= /usr/local
+CC      := gcc
+CLANG   ?= clang
+BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool /usr/local/sbin/bpftool) bpftool)
+PYTHON  ?= /usr/bin/python3
+
+CFLAGS   ?= -O2 -g
+WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Werror
+CPPFLAGS += -std=gnu11 -D_GNU_SOURCE -Iinclude -Isrc -I$(BUILD) -DPGLEAKTRACE_VERSION='"$(VERSION)"'
+LDLIBS   := -lbpf -lelf -lz -ljansson
+ifeq ($(SAN),1)
+CFLAGS   += -fsanitize=address,undefined -fno-sanitize-recover=all
+BUILD    := $(BUILD)/san
+endif
+BPFFLAGS := -O2 -g -target bpf -mcpu=v3 -Wall -Wextra -Wno-unused-parameter \
+	-Wno-gnu-variable-sized-type-not-at-end -Werror -Iinclude -Ivmlinux \
+	-idirafter /usr/include/$(shell $(CC) -print-multiarch 2>/dev/null) -idirafter /usr/include
+
+ifeq ($(V),1)
+Q :=
+say = @:
+else
+Q := @
+say = @printf '  %-7s %s\n'
+endif
+
+SOURCES := $(wildcard src/*.c src/*/*.c)
+OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)
+# What needs no kernel: all that the unit tests link.
+PURE    := $(filter-out $(BUILD)/src/main.o $(BUILD)/src/stream/live%.o $(BUILD)/src/stream/check.o,$(OBJECTS))
+BPF     := $(patsubst bpf/%.c,$(BUILD)/bpf/%.o,$(wildcard bpf/*.bpf.c))
+TOOLS   := $(patsubst tests/tools/%.c,$(BUILD)/tools/%,$(wildcard tests/tools/*.c))
+UNITS   := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
+
+.PHONY: all check check-unit check-replay check-live demo deps deps-check lint install clean tools
+.DELETE_ON_ERROR:
+
+all: deps-check
+	$(Q)$(MAKE) --no-print-directory $(BUILD)/pgleaktrace
+
+$(BUILD)/pgleaktrace: $(OBJECTS)
+	$(say) LINK $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
+
+$(BUILD)/%.o: %.c
+	$(say) CC $<
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/src/stream/live.o $(BUILD)/src/stream/live_snapshot.o $(BUILD)/src/stream/check.o: $(BUILD)/pgleaktrace.skel.h
+
+$(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c
+	$(say) BPF $<
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPFFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/pgleaktrace.bpf.o: $(BPF)
+	$(say) JOIN $@
+	$(Q)$(BPFTOOL) gen object $@ $^
+
+$(BUILD)/pgleaktrace.skel.h: $(BUILD)/pgleaktrace.bpf.o
+	$(say) SKEL $@
+	$(Q)$(BPFTOOL) gen skeleton $< name pgleaktrace_bpf > $@
+
+$(BUILD)/tools/%: tests/tools/%.c
+	$(say) TOOL $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) -O2 -g $(WARNINGS) -pthread $< -o $@
+
+$(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(PURE)
+	$(say) LINK $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -lcmocka -ljansson -o $@
+
+tools: $(TOOLS)
+
+deps:
+	$(Q)tests/deps.sh install
+
+deps-check:
+	$(Q)tests/deps.sh
+
+check: all
+	$(Q)$(MAKE) --no-print-directory lint check-unit check-replay
+	$(Q)$(MAKE) --no-print-directory SAN=1 check-unit check-replay
+	$(Q)$(MAKE) --no-print-directory check-live
+
+check-unit: $(UNITS)
+	$(Q)for test in $(UNITS); do $$test || exit 1; done
+
+check-replay: $(BUILD)/pgleaktrace
+	$(Q)PGLEAKTRACE=$(BUILD)/pgleaktrace $(PYTHON) -m pytest -q tests/replay
+
+check-live: $(BUILD)/pgleaktrace tools
+	$(Q)BUILD=$(BUILD) PGLEAKTRACE=$(BUILD)/pgleaktrace $(PYTHON) -m pytest -q tests/live
+
+demo: all
+	$(Q)tests/demo/demo.sh $(BUILD)/pgleaktrace
+
+lint:
+	$(Q)tests/lint.sh $(BUILD)
+
+install: all
+	install -D -m 755 $(BUILD)/pgleaktrace $(DESTDIR)$(PREFIX)/sbin/pgleaktrace
+
+clean:
+	rm -rf $(BUILD)
+
+-include $(OBJECTS:.o=.d) $(BPF:.o=.d)

@@ -1,0 +1,411 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+/*
+ * connection.bpf.c: the life of a connection, from connect() to its one ending.
+ *
+ *            attempt            established              owner closes
+ *   (none) ───────────▶ CONNECTING ───────────▶ OPEN ───────────────────▶ ENDED
+ *                           │ failed             │ server ends it    ▲
+ *                           ▼                    ▼                   │ descriptor closed
+ *                         ENDED                 HELD ────────────────┘
+ *
+ * What owners do runs in process context and is never skipped by the kernel. What the network does
+ * runs in softirq and may be; then the next thing the owner does proves what must have happened:
+ * a close out of ESTABLISHED was established, a close out of CLOSE_WAIT was hung up, a socket
+ * destroyed while we think it open was reset.
+ */
+#include "pgleaktrace.bpf.h"
+
+/* Set before load, see --port. */
+const volatile __u16 watched_ports[EVENT_PORTS] = {5432};
+const volatile __u32 watched_count = 1;
+
+/* 1 until the first snapshot is done (and again after LOSS_SOCKETS_FULL): unknown connections are
+ * adopted. A close of an unknown one is then booked too, and leaves a mark so that the snapshot, a
+ * moment late, does not adopt the dead. Set by src/stream/live.c. */
+__u32 adopting = 0;
+
+/* Inserted: connection_attempt(), connection_adopt(). Deleted: by the kernel with the socket.
+ * Read: here and in snapshot.bpf.c. Has no size; when the kernel has no memory for an entry the
+ * connection is counted as LOSS_SOCKETS_FULL and adopted by the next snapshot. */
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct connection);
+} connections SEC(".maps");
+
+__hidden struct connection *connection_of(struct sock *sk)
+{
+	return bpf_sk_storage_get(&connections, sk, 0, 0);
+}
+
+__hidden __u64 connection_cookie(struct sock *sk)
+{
+	return bpf_get_socket_cookie(sk);
+}
+
+/* The destination port decides: a client whose own ephemeral port is 5432 is not a client of ours. */
+__hidden bool connection_watched(struct sock *sk)
+{
+	__u16 port = bpf_ntohs(sk->__sk_common.skc_dport);
+
+	for (__u32 i = 0; i < EVENT_PORTS; i++)
+		if (i < watched_count && watched_ports[i] == port)
+			return true;
+	return false;
+}
+
+static void map_address(__u8 *to, __be32 v4)
+{
+	__builtin_memset(to, 0, 10);
+	to[10] = to[11] = 0xff;
+	__builtin_memcpy(to + 12, &v4, sizeof(v4));
+}
+
+static bool is_mapped(const __u8 *a)
+{
+	const __u64 *high = (const void *)a;
+	const __u32 *mid = (const void *)(a + 8);
+
+	return *high == 0 && *mid == bpf_htonl(0xffff);
+}
+
+static void server_of(struct sock *sk, struct server_key *server)
+{
+	server->port = bpf_ntohs(sk->__sk_common.skc_dport);
+	server->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+	server->family = AF_INET;
+	if (sk->__sk_common.skc_family == AF_INET) {
+		map_address(server->address, sk->__sk_common.skc_daddr);
+		return;
+	}
+	bpf_core_read(server->address, 16, &sk->__sk_common.skc_v6_daddr);
+	if (!is_mapped(server->address))
+		server->family = AF_INET6;
+}
+
+/* The local end. skc_num is 0 at the CLOSE transition; inet_sport still has the port. */
+__hidden void connection_local(struct sock *sk, __u8 *address, __u16 *port)
+{
+	if (sk->__sk_common.skc_family == AF_INET)
+		map_address(address, sk->__sk_common.skc_rcv_saddr);
+	else
+		bpf_core_read(address, 16, &sk->__sk_common.skc_v6_rcv_saddr);
+	*port = bpf_ntohs(BPF_CORE_READ((struct inet_sock *)sk, inet_sport));
+}
+
+static bool step(struct connection *conn, enum phase from, enum phase to)
+{
+	return __sync_val_compare_and_swap(&conn->phase, from, to) == from;
+}
+
+static void emit_open(struct sock *sk, struct connection *conn)
+{
+	struct event_open event = {
+		.head = {EVENT_OPEN, sizeof(event), conn->opened_at},
+		.cookie = connection_cookie(sk),
+		.ledger = conn->ledger,
+		.attempted_at = conn->attempted_at,
+		.attribution = (__u16)conn->attribution,
+		.tid = conn->tid,
+	};
+
+	connection_local(sk, event.local, &event.local_port);
+	__builtin_memcpy(event.comm, conn->comm, sizeof(event.comm));
+	output_detail(&event, sizeof(event));
+}
+
+__hidden void connection_attempt(struct sock *sk)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct connection *conn;
+	struct totals *totals;
+
+	conn = bpf_sk_storage_get(&connections, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!conn) {
+		loss_count(LOSS_SOCKETS_FULL);
+		return;
+	}
+	process_key_of(task, &conn->ledger.process);
+	server_of(sk, &conn->ledger.server);
+	conn->attempted_at = bpf_ktime_get_boot_ns();
+	conn->opened_at = 0;
+	conn->tid = (__u32)bpf_get_current_pid_tgid();
+	conn->attribution = ATTRIBUTION_CONNECT;
+	bpf_get_current_comm(conn->comm, sizeof(conn->comm));
+	conn->phase = PHASE_CONNECTING;
+	process_introduce(task, &conn->ledger.process);
+	totals = ledger_open(&conn->ledger);
+	if (totals)
+		__sync_fetch_and_add(&totals->attempted, 1);
+}
+
+static void established(struct sock *sk, struct connection *conn)
+{
+	struct totals *totals;
+
+	if (!step(conn, PHASE_CONNECTING, PHASE_OPEN))
+		return;
+	conn->opened_at = bpf_ktime_get_boot_ns();
+	totals = ledger_find(&conn->ledger);
+	if (totals) {
+		__sync_fetch_and_add(&totals->opened, 1);
+		ledger_raise_open(totals);
+	}
+	emit_open(sk, conn);
+}
+
+static void failed(struct sock *sk, struct connection *conn, enum manner manner, int error)
+{
+	struct event_fail event = {
+		.head = {EVENT_FAIL, sizeof(event), bpf_ktime_get_boot_ns()},
+		.ledger = conn->ledger,
+		.attempted_at = conn->attempted_at,
+		.manner = manner,
+		.error = error,
+		.tid = conn->tid,
+	};
+	struct totals *totals;
+
+	if (!step(conn, PHASE_CONNECTING, PHASE_ENDED))
+		return;
+	totals = ledger_find(&conn->ledger);
+	if (totals)
+		__sync_fetch_and_add(&totals->failed, 1);
+	event.cookie = connection_cookie(sk);
+	__builtin_memcpy(event.comm, conn->comm, sizeof(event.comm));
+	output_detail(&event, sizeof(event));
+}
+
+static void book_ending(struct totals *totals, enum ending ending, bool held)
+{
+	if (ending == ENDING_CLOSED)
+		__sync_fetch_and_add(&totals->closed, 1);
+	else if (ending == ENDING_ABANDONED)
+		__sync_fetch_and_add(&totals->abandoned, 1);
+	else
+		__sync_fetch_and_add(&totals->hung_up, 1);
+	__sync_fetch_and_add(&totals->open, -1);
+	if (held)
+		__sync_fetch_and_add(&totals->held, 1);
+}
+
+static void traffic(struct sock *sk, __u64 *sent, __u64 *received)
+{
+	struct tcp_sock *tcp = bpf_skc_to_tcp_sock(sk);
+
+	if (!tcp)
+		return;
+	*sent = tcp->bytes_acked ? tcp->bytes_acked - 1 : 0; /* the SYN counts as one */
+	*received = tcp->bytes_received;
+}
+
+/* The owner ended it: current is the closer, whoever opened it. */
+static void ended_by_owner(struct sock *sk, struct connection *conn, enum manner manner)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct event_end event = {
+		.head = {EVENT_END, sizeof(event), bpf_ktime_get_boot_ns()},
+		.ledger = conn->ledger,
+		.opened_at = conn->opened_at,
+		.ending = ENDING_CLOSED,
+		.manner = manner,
+		.tid = (__u32)bpf_get_current_pid_tgid(),
+	};
+	struct totals *totals;
+
+	if (!step(conn, PHASE_OPEN, PHASE_ENDED))
+		return;
+	if (task->flags & PF_EXITING) {
+		event.ending = ENDING_ABANDONED;
+		event.manner = MANNER_EXIT;
+		event.exit_code = task->exit_code;
+	} else if (process_in_exec(task)) {
+		event.manner = MANNER_EXEC;
+	}
+	totals = ledger_find(&conn->ledger);
+	if (totals)
+		book_ending(totals, event.ending, false);
+	event.cookie = connection_cookie(sk);
+	process_key_of(task, &event.closer);
+	bpf_get_current_comm(event.comm, sizeof(event.comm));
+	traffic(sk, &event.sent, &event.received);
+	output_detail(&event, sizeof(event));
+}
+
+/* The server or the network ended it; the descriptor is still there unless `gone`. */
+static void ended_by_server(struct sock *sk, struct connection *conn, enum manner manner, bool gone)
+{
+	struct event_end event = {
+		.head = {EVENT_END, sizeof(event), bpf_ktime_get_boot_ns()},
+		.ledger = conn->ledger,
+		.opened_at = conn->opened_at,
+		.ending = ENDING_HUNG_UP,
+		.manner = manner,
+		.error = sk->sk_err,
+		.held = !gone,
+	};
+	struct totals *totals;
+
+	if (!step(conn, PHASE_OPEN, gone ? PHASE_ENDED : PHASE_HELD))
+		return;
+	totals = ledger_find(&conn->ledger);
+	if (totals)
+		book_ending(totals, ENDING_HUNG_UP, !gone);
+	event.cookie = connection_cookie(sk);
+	traffic(sk, &event.sent, &event.received);
+	if (manner == MANNER_FIN && event.received)
+		event.received--; /* the FIN counts as one */
+	output_detail(&event, sizeof(event));
+}
+
+static void released(struct sock *sk, struct connection *conn)
+{
+	struct event_release event = {
+		.head = {EVENT_RELEASE, sizeof(event), bpf_ktime_get_boot_ns()},
+		.ledger = conn->ledger,
+	};
+	struct totals *totals;
+
+	if (!step(conn, PHASE_HELD, PHASE_ENDED))
+		return;
+	totals = ledger_find(&conn->ledger);
+	if (totals)
+		__sync_fetch_and_add(&totals->held, -1);
+	event.cookie = connection_cookie(sk);
+	output_detail(&event, sizeof(event));
+}
+
+static enum manner manner_of_error(int error)
+{
+	return error == ETIMEDOUT ? MANNER_TIMEOUT : MANNER_RESET;
+}
+
+/* Into CLOSE at once. The network leaves its reason in sk_err before it changes the state; an
+ * owner's close (unread data, SO_LINGER 0, still connecting) leaves none. */
+static void transition_close(struct sock *sk, struct connection *conn, int oldstate)
+{
+	int error = sk->sk_err;
+
+	if (oldstate == TCP_SYN_SENT) {
+		if (!error)
+			failed(sk, conn, MANNER_GIVEN_UP, 0);
+		else
+			failed(sk, conn, error == ETIMEDOUT ? MANNER_TIMEOUT : MANNER_ERROR, error);
+		return;
+	}
+	established(sk, conn);
+	if (conn->phase == PHASE_HELD) {
+		if (!error)
+			released(sk, conn);
+	} else if (error) {
+		ended_by_server(sk, conn, manner_of_error(error), false);
+	} else if (oldstate == TCP_CLOSE_WAIT) {
+		ended_by_server(sk, conn, MANNER_FIN, true);
+	} else {
+		ended_by_owner(sk, conn, MANNER_RESET_BY_CLIENT);
+	}
+}
+
+/* A connection opened before us, closing before the first snapshot reached it: adopted and ended
+ * in one step, held by the one who closes it. */
+static struct connection *adopt_closing(struct sock *sk, int oldstate)
+{
+	if (oldstate != TCP_ESTABLISHED && oldstate != TCP_CLOSE_WAIT)
+		return NULL;
+	connection_adopt(sk, bpf_get_current_task_btf());
+	return connection_of(sk);
+}
+
+__hidden void connection_transition(struct sock *sk, int oldstate, int newstate)
+{
+	struct connection *conn = connection_of(sk);
+
+	if (!conn && (newstate == TCP_FIN_WAIT1 || newstate == TCP_LAST_ACK))
+		conn = adopt_closing(sk, oldstate);
+	if (!conn)
+		return;
+	switch (newstate) {
+	case TCP_ESTABLISHED: established(sk, conn); break;
+	case TCP_CLOSE_WAIT:
+		established(sk, conn);
+		ended_by_server(sk, conn, MANNER_FIN, false);
+		break;
+	case TCP_FIN_WAIT1:
+		established(sk, conn);
+		ended_by_owner(sk, conn, MANNER_CLOSE);
+		break;
+	case TCP_LAST_ACK:
+		established(sk, conn);
+		ended_by_server(sk, conn, MANNER_FIN, true);
+		released(sk, conn);
+		break;
+	case TCP_CLOSE: transition_close(sk, conn, oldstate); break;
+	}
+}
+
+__hidden void connection_destroyed(struct sock *sk)
+{
+	struct connection *conn = connection_of(sk);
+
+	if (!conn)
+		return;
+	if (conn->phase == PHASE_CONNECTING)
+		failed(sk, conn, MANNER_ERROR, sk->sk_err);
+	else if (conn->phase == PHASE_OPEN)
+		ended_by_server(sk, conn, manner_of_error(sk->sk_err), true);
+	else
+		released(sk, conn);
+}
+
+/*
+ * Takes a connection that was there before us into the books, under the first holder found.
+ * NOEXIST-like: whoever creates the entry adopts, so holder two of a forked pair adds nothing.
+ */
+__hidden void connection_adopt(struct sock *sk, struct task_struct *holder)
+{
+	struct connection *conn = connection_of(sk);
+	int state = sk->__sk_common.skc_state;
+	struct totals *totals;
+
+	if (!adopting || conn ||
+		(state != TCP_ESTABLISHED && state != TCP_SYN_SENT && state != TCP_CLOSE_WAIT))
+		return;
+	conn = bpf_sk_storage_get(&connections, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!conn) {
+		loss_count(LOSS_SOCKETS_FULL);
+		return;
+	}
+	if (!step(conn, PHASE_NONE, PHASE_CONNECTING))
+		return;
+	process_key_of(holder, &conn->ledger.process);
+	server_of(sk, &conn->ledger.server);
+	conn->attribution = ATTRIBUTION_SNAPSHOT;
+	process_note(&conn->ledger.process);
+	totals = ledger_open(&conn->ledger);
+	if (!totals)
+		return;
+	if (state == TCP_SYN_SENT) {
+		__sync_fetch_and_add(&totals->attempted, 1);
+		return;
+	}
+	if (!step(conn, PHASE_CONNECTING, PHASE_OPEN))
+		return;
+	conn->opened_at = bpf_ktime_get_boot_ns();
+	__sync_fetch_and_add(&totals->adopted, 1);
+	ledger_raise_open(totals);
+	emit_open(sk, conn);
+	if (state == TCP_CLOSE_WAIT)
+		ended_by_server(sk, conn, MANNER_FIN, false);
+}
+
+/* What softirq transitions the kernel skipped, the socket's state still shows. */
+__hidden void connection_repair(struct sock *sk, struct connection *conn)
+{
+	int state = sk->__sk_common.skc_state;
+
+	if (state == TCP_ESTABLISHED)
+		established(sk, conn);
+	else if (state == TCP_CLOSE_WAIT)
+		ended_by_server(sk, conn, MANNER_FIN, false);
+}

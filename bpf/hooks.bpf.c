@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+/*
+ * hooks.bpf.c: every place where the kernel calls us, and nothing else. What happens there is in
+ * the file named after the noun. The iterators' entries stand in snapshot.bpf.c.
+ */
+#include "pgleaktrace.bpf.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* Every TCP state change of the host: process context for what owners do (never skipped), softirq
+ * for what the network does (may be skipped when nested; connection.bpf.c infers those). */
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(hook_sock_state, struct sock *sk, int oldstate, int newstate)
+{
+	if (!connection_watched(sk))
+		return 0;
+	if (oldstate == TCP_CLOSE && newstate == TCP_SYN_SENT)
+		connection_attempt(sk);
+	else
+		connection_transition(sk, oldstate, newstate);
+	return 0;
+}
+
+/* The socket itself goes: the last chance to learn that it ended. Process context whenever a
+ * descriptor of an already dead connection is closed. */
+SEC("tp_btf/tcp_destroy_sock")
+int BPF_PROG(hook_sock_destroy, struct sock *sk)
+{
+	if (connection_watched(sk))
+		connection_destroyed(sk);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(hook_exec, struct task_struct *task, int old_pid, struct linux_binprm *binprm)
+{
+	process_exec(task);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(hook_exit, struct task_struct *task)
+{
+	process_exit(task);
+	return 0;
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+/*
+ * ledger.bpf.c: the books, one ledger per process image and server. They are written before any
+ * event is sent and are the only source of every count that is shown.
+ */
+#include "pgleaktrace.bpf.h"
+
+/* Inserted: ledger_open(), at a process's first connect or adoption. Deleted: src/stream/live.c,
+ * once the process is gone and nothing of it is open. Read: both. Full: the connection is booked
+ * in `unattributed` and counted as LOSS_LEDGER_FULL. Never an LRU: this is the truth. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct ledger_key);
+	__type(value, struct totals);
+} ledgers SEC(".maps");
+
+/* The ledger of everything that found no room above. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct totals);
+} unattributed SEC(".maps");
+
+__hidden struct totals *ledger_find(const struct ledger_key *key)
+{
+	struct totals *totals = bpf_map_lookup_elem(&ledgers, key);
+	__u32 zero = 0;
+
+	return totals ? totals : bpf_map_lookup_elem(&unattributed, &zero);
+}
+
+__hidden struct totals *ledger_open(const struct ledger_key *key)
+{
+	struct totals *totals = bpf_map_lookup_elem(&ledgers, key);
+	struct totals fresh = {};
+
+	if (totals)
+		return totals;
+	/* Another thread may come first: then NOEXIST fails and the look-up finds its entry. */
+	bpf_map_update_elem(&ledgers, key, &fresh, BPF_NOEXIST);
+	totals = bpf_map_lookup_elem(&ledgers, key);
+	if (totals)
+		return totals;
+	loss_count(LOSS_LEDGER_FULL);
+	return ledger_find(key);
+}
+
+/* One more is open; the peak follows without a lock: a few tries are enough, and a try fails only
+ * because somebody else raised it. */
+__hidden void ledger_raise_open(struct totals *totals)
+{
+	__s64 now = __sync_fetch_and_add(&totals->open, 1) + 1;
+
+	for (int i = 0; i < 8; i++) {
+		__s64 peak = totals->peak;
+
+		if (now <= peak || __sync_val_compare_and_swap(&totals->peak, peak, now) == peak)
+			break;
+	}
+}

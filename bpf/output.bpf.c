@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+/*
+ * output.bpf.c: the way to user space. Details never wake the reader, who comes by timer (a wake-up
+ * costs more than the record); an identity does, once per process, so that /proc can be read while
+ * the process lives. Names are worth more than details: the last quarter of the ring is theirs.
+ */
+#include "pgleaktrace.bpf.h"
+
+/* Inserted: here. Read and emptied: src/stream/live.c. Full: counted in `lost`, the books in
+ * ledger.bpf.c stay exact. Resized by --ring-size before load. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4 << 20);
+} events SEC(".maps");
+
+/* Counters by enum loss. Written: loss_count(). Read: src/stream/live.c. */
+__u64 lost[LOSSES];
+
+/* Size of `events`, set by user space before load. */
+const volatile __u64 ring_size = 4 << 20;
+
+__hidden void loss_count(enum loss loss)
+{
+	if (loss < LOSSES)
+		__sync_fetch_and_add(&lost[loss], 1);
+}
+
+__hidden bool output_detail(void *event, __u64 size)
+{
+	if (bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) > ring_size / 4 * 3 ||
+		bpf_ringbuf_output(&events, event, size, BPF_RB_NO_WAKEUP)) {
+		loss_count(LOSS_RING_FULL);
+		return false;
+	}
+	return true;
+}
+
+__hidden bool output_identity(void *event, __u64 size)
+{
+	return !bpf_ringbuf_output(&events, event, size, BPF_RB_FORCE_WAKEUP);
+}

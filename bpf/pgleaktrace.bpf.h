@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * pgleaktrace.bpf.h: what the files of bpf/ share. Every map belongs to one file; the others reach
+ * it through the functions below (__hidden: inlined by the verifier, invisible outside).
+ *
+ *   hooks.bpf.c       every kernel hook, one line each: the table of contents
+ *   connection.bpf.c  the life of a connection            owns: connections, adopting
+ *   ledger.bpf.c      the books per process and server    owns: ledgers, unattributed
+ *   process.bpf.c     who a process is                    owns: processes, exec_marks, scratch
+ *   path.bpf.c        a path's components
+ *   snapshot.bpf.c    one look at all that is open        owns: listeners
+ *   output.bpf.c      the way to user space               owns: events, lost
+ */
+#ifndef PGLEAKTRACE_BPF_H
+#define PGLEAKTRACE_BPF_H
+
+#include "vmlinux.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_tracing.h>
+#include <bpf/bpf_endian.h>
+#include <pgleaktrace/event.h>
+
+/* A connection's way: each step is taken once, by whoever wins the compare-and-swap. */
+enum phase {
+	PHASE_NONE = 0,
+	PHASE_CONNECTING,
+	PHASE_OPEN,
+	PHASE_HELD,  /* ended by the server; a client still has the descriptor */
+	PHASE_ENDED, /* nothing more can happen */
+};
+
+/* What the kernel remembers of a connection: lives in the socket, dies with it. */
+struct connection {
+	struct ledger_key ledger;
+	__u64 attempted_at, opened_at;
+	__u64 phase; /* enum phase; 64 bits for the compare-and-swap */
+	__u32 tid;
+	__u32 attribution;
+	char comm[EVENT_COMM];
+};
+
+enum loss {
+	LOSS_RING_FULL,
+	LOSS_LEDGER_FULL,
+	LOSS_SOCKETS_FULL,
+	LOSSES
+};
+
+/* connection.bpf.c */
+bool connection_watched(struct sock *sk);
+void connection_attempt(struct sock *sk);
+void connection_transition(struct sock *sk, int oldstate, int newstate);
+void connection_destroyed(struct sock *sk);
+struct connection *connection_of(struct sock *sk);
+void connection_adopt(struct sock *sk, struct task_struct *holder);
+void connection_repair(struct sock *sk, struct connection *conn);
+__u64 connection_cookie(struct sock *sk);
+void connection_local(struct sock *sk, __u8 *address, __u16 *port);
+
+/* ledger.bpf.c */
+struct totals *ledger_find(const struct ledger_key *key);
+struct totals *ledger_open(const struct ledger_key *key);
+void ledger_raise_open(struct totals *totals);
+
+/* process.bpf.c */
+void process_key_of(struct task_struct *task, struct process_key *key);
+void process_introduce(struct task_struct *task, const struct process_key *key);
+void process_note(const struct process_key *key);
+void process_exec(struct task_struct *task);
+void process_exit(struct task_struct *task);
+bool process_in_exec(struct task_struct *task);
+
+/* path.bpf.c */
+__u32 path_components(char *tail, __u32 from, struct path *path, struct path *root, __u8 *whole);
+
+/* output.bpf.c */
+bool output_detail(void *event, __u64 size);
+bool output_identity(void *event, __u64 size);
+void loss_count(enum loss loss);
+
+/* Bytes a scratch tail has, and the mask that keeps the verifier sure of it. */
+#define TAIL_MASK 8191
+#define TAIL_SIZE (TAIL_MASK + 1 + 256)
+
+#endif

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+/*
+ * process.bpf.c: who a process is, captured in its own connect(), when argv can be read from its
+ * memory even if it lives only 5 ms; and the marks that tell a close by exec from one by hand.
+ */
+#include "pgleaktrace.bpf.h"
+
+struct process_state {
+	__u8 introduced; /* its identity is in the ring */
+	__u8 gone;	 /* exited, or became another image by exec */
+};
+
+/* Inserted: process_introduce(), process_note(). Deleted: src/stream/live.c with the ledgers of a
+ * gone process. Read: both. Full: the identity is sent again at every connect; harmless. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct process_key);
+	__type(value, struct process_state);
+} processes SEC(".maps");
+
+struct exec_mark {
+	__u64 faults; /* page faults the task had taken when its exec succeeded */
+};
+
+/* Inserted: process_exec(). Deleted: by the kernel with the task. Read: process_in_exec(). */
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct exec_mark);
+} exec_marks SEC(".maps");
+
+struct scratch { /* a process_capture whose tail has room */
+	struct process_capture capture;
+	char tail[TAIL_SIZE];
+};
+
+/* A record being written; too large for the stack. One per CPU is enough: a program that is
+ * interrupted is not entered again on its CPU. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct scratch);
+} scratch SEC(".maps");
+
+__hidden void process_key_of(struct task_struct *task, struct process_key *key)
+{
+	key->start = BPF_CORE_READ(task, group_leader, start_boottime);
+	key->pid = (__u32)BPF_CORE_READ(task, tgid);
+	key->exec = (__u32)BPF_CORE_READ(task, self_exec_id);
+}
+
+static __u32 pid_in_own_namespace(struct task_struct *task, __u32 *pidns)
+{
+	struct pid *pid = BPF_CORE_READ(task, group_leader, thread_pid);
+	__u32 level = BPF_CORE_READ(pid, level);
+	void *numbers = (void *)pid + bpf_core_field_offset(struct pid, numbers);
+	struct upid *upid = numbers + (__u64)level * bpf_core_type_size(struct upid);
+
+	*pidns = BPF_CORE_READ(upid, ns, ns.inum);
+	return (__u32)BPF_CORE_READ(upid, nr);
+}
+
+static void capture_facts(struct process_capture *c, struct task_struct *task)
+{
+	c->head.kind = EVENT_PROCESS;
+	c->head.time = bpf_ktime_get_boot_ns();
+	c->cgroup = bpf_get_current_cgroup_id();
+	c->parent = (__u32)BPF_CORE_READ(task, group_leader, real_parent, tgid);
+	c->uid = BPF_CORE_READ(task, real_cred, uid.val);
+	c->netns = BPF_CORE_READ(task, nsproxy, net_ns, ns.inum);
+	c->pid_in_ns = pid_in_own_namespace(task, &c->pidns);
+	bpf_probe_read_kernel_str(c->comm, sizeof(c->comm),
+		(void *)BPF_CORE_READ(task, group_leader) +
+			bpf_core_field_offset(struct task_struct, comm));
+}
+
+/* argv as the process has it now; a page that is not resident leaves it empty, and user space
+ * asks /proc. */
+static __u32 capture_argv(struct scratch *s, struct mm_struct *mm)
+{
+	unsigned long start = BPF_CORE_READ(mm, arg_start);
+	unsigned long end = BPF_CORE_READ(mm, arg_end);
+	__u64 length = end > start ? end - start : 0;
+
+	s->capture.argv_full = length > 0xffffffff ? 0xffffffff : (__u32)length;
+	if (length > EVENT_ARGV)
+		length = EVENT_ARGV;
+	barrier_var(length); /* or the compiler drops the mask that the verifier needs */
+	length &= TAIL_MASK;
+	if (bpf_probe_read_user(s->tail, (__u32)length, (void *)start))
+		length = 0;
+	s->capture.argv_length = (__u32)length;
+	return (__u32)length;
+}
+
+static bool capture_send(struct task_struct *task, const struct process_key *key)
+{
+	__u32 zero = 0, at, end;
+	struct scratch *s = bpf_map_lookup_elem(&scratch, &zero);
+	struct mm_struct *mm = BPF_CORE_READ(task, mm);
+	struct fs_struct *fs = BPF_CORE_READ(task, fs);
+
+	if (!s)
+		return false;
+	s->capture.process = *key;
+	capture_facts(&s->capture, task);
+	at = capture_argv(s, mm);
+	end = path_components(s->tail, at, (void *)fs + bpf_core_field_offset(struct fs_struct, pwd),
+		(void *)fs + bpf_core_field_offset(struct fs_struct, root), &s->capture.cwd_whole);
+	s->capture.cwd_length = (__u16)(end - at);
+	at = end;
+	end = path_components(s->tail, at,
+		(void *)BPF_CORE_READ(mm, exe_file) + bpf_core_field_offset(struct file___path, f_path),
+		(void *)fs + bpf_core_field_offset(struct fs_struct, root), &s->capture.exe_whole);
+	s->capture.exe_length = (__u16)(end - at);
+	barrier_var(end);
+	end &= TAIL_MASK;
+	s->capture.head.size = (__u32)sizeof(struct process_capture) + end;
+	return output_identity(s, sizeof(struct process_capture) + end);
+}
+
+/* Sends who `task`, which must be current, is: once, and again if there was no room. */
+__hidden void process_introduce(struct task_struct *task, const struct process_key *key)
+{
+	struct process_state *known = bpf_map_lookup_elem(&processes, key);
+	struct process_state fresh = {};
+
+	if (known && known->introduced)
+		return;
+	fresh.introduced = capture_send(task, key);
+	bpf_map_update_elem(&processes, key, &fresh, BPF_ANY);
+}
+
+/* Remembers a process found by the snapshot; user space reads who it is from /proc. */
+__hidden void process_note(const struct process_key *key)
+{
+	struct process_state fresh = {};
+
+	bpf_map_update_elem(&processes, key, &fresh, BPF_NOEXIST);
+}
+
+static void process_gone(struct task_struct *task, const struct process_key *key, __u32 by_exec)
+{
+	struct process_state *known = bpf_map_lookup_elem(&processes, key);
+	struct event_exit event = {};
+
+	if (!known)
+		return;
+	known->gone = 1;
+	event.head.kind = EVENT_EXIT;
+	event.head.size = sizeof(event);
+	event.head.time = bpf_ktime_get_boot_ns();
+	event.process = *key;
+	event.by_exec = by_exec;
+	event.exit_code = by_exec ? 0 : BPF_CORE_READ(task, exit_code);
+	output_detail(&event, sizeof(event));
+}
+
+__hidden void process_exec(struct task_struct *task)
+{
+	struct exec_mark *mark =
+		bpf_task_storage_get(&exec_marks, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	struct process_key key;
+
+	if (mark)
+		mark->faults = task->min_flt + task->maj_flt;
+	process_key_of(task, &key);
+	key.exec--;
+	process_gone(task, &key, 1);
+}
+
+__hidden void process_exit(struct task_struct *task)
+{
+	struct process_key key;
+
+	if (BPF_CORE_READ(task, signal, live.counter) != 0)
+		return; /* a thread; its process lives on */
+	process_key_of(task, &key);
+	process_gone(task, &key, 0);
+}
+
+/*
+ * Is the task still inside a successful exec? Its new memory is empty, so its first user
+ * instruction must fault; until the count moves, whatever closes is the exec's close-on-exec.
+ */
+__hidden bool process_in_exec(struct task_struct *task)
+{
+	struct exec_mark *mark = bpf_task_storage_get(&exec_marks, task, 0, 0);
+
+	return mark && mark->faults == task->min_flt + task->maj_flt;
+}

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+/*
+ * snapshot.bpf.c: one look at everything that is open now, in every network namespace. Three
+ * passes, each an iterator that user space reads to its end:
+ *
+ *   snapshot_listeners  which (namespace, port) pairs listen: their sockets are servers' ends
+ *   snapshot_files      adopts what is not known yet; one EVENT_HOLDER per descriptor
+ *   snapshot_sockets    one EVENT_SOCKET per connection alive, whoever holds it
+ */
+#include "pgleaktrace.bpf.h"
+
+struct listener {
+	__u32 netns;
+	__u32 port;
+};
+
+/* Inserted: snapshot_listeners. Deleted: src/stream/live.c, before the pass. Read: is_server_end().
+ * Full: a server's end on a watched *client* port could be adopted by mistake; 16384 listening
+ * ports make that remote. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct listener);
+	__type(value, __u8);
+} listeners SEC(".maps");
+
+/* Length of one jiffy in ns, 1e9 / CONFIG_HZ; measured by src/stream/live.c before load. */
+const volatile __u64 tick_ns = 4000000;
+
+static struct sock *tcp_sock_of(struct file *file)
+{
+	struct socket *socket;
+	struct sock *sk;
+
+	if (!file)
+		return NULL;
+	socket = bpf_sock_from_file(file);
+	if (!socket)
+		return NULL;
+	sk = socket->sk;
+	if (!sk)
+		return NULL;
+	if (sk->__sk_common.skc_family != AF_INET && sk->__sk_common.skc_family != AF_INET6)
+		return NULL;
+	return BPF_CORE_READ(sk, sk_protocol) == 6 /* IPPROTO_TCP */ ? sk : NULL;
+}
+
+static void listener_of(struct sock *sk, struct listener *key)
+{
+	key->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+	key->port = sk->__sk_common.skc_num;
+}
+
+SEC("iter/task_file")
+int snapshot_listeners(struct bpf_iter__task_file *ctx)
+{
+	struct sock *sk = tcp_sock_of(ctx->file);
+	struct listener key;
+	__u8 one = 1;
+
+	if (!sk || sk->__sk_common.skc_state != TCP_LISTEN)
+		return 0;
+	listener_of(sk, &key);
+	bpf_map_update_elem(&listeners, &key, &one, BPF_ANY);
+	return 0;
+}
+
+/* An accepted socket shares its port with the listener it came from. */
+static bool is_server_end(struct sock *sk)
+{
+	struct listener key;
+
+	listener_of(sk, &key);
+	return bpf_map_lookup_elem(&listeners, &key) != NULL;
+}
+
+SEC("iter/task_file")
+int snapshot_files(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct event_holder event = {};
+	struct connection *conn;
+	struct sock *sk;
+
+	if (!task)
+		return 0;
+	sk = tcp_sock_of(ctx->file);
+	if (!sk || !connection_watched(sk))
+		return 0;
+	conn = connection_of(sk);
+	if (!conn && !is_server_end(sk)) {
+		connection_adopt(sk, task);
+		conn = connection_of(sk);
+	}
+	if (!conn || conn->phase == PHASE_ENDED || conn->phase == PHASE_NONE)
+		return 0;
+	event.head.kind = EVENT_HOLDER;
+	event.head.size = sizeof(event);
+	event.head.time = bpf_ktime_get_boot_ns();
+	event.cookie = connection_cookie(sk);
+	event.fd = (__s32)ctx->fd;
+	process_key_of(task, &event.process);
+	bpf_seq_write(ctx->meta->seq, &event, sizeof(event));
+	return 0;
+}
+
+/* jiffies of 32 bits, as tcp_sock keeps them, to the boot clock. */
+static __u64 when(__u32 stamp, __u64 now)
+{
+	__u64 age = (__u64)((__u32)bpf_jiffies64() - stamp) * tick_ns;
+
+	return stamp && age < now ? now - age : 0;
+}
+
+SEC("iter/bpf_sk_storage_map")
+int snapshot_sockets(struct bpf_iter__bpf_sk_storage_map *ctx)
+{
+	struct connection *conn = ctx->value;
+	struct sock *sk = ctx->sk;
+	struct event_socket event = {};
+	struct tcp_sock *tcp;
+
+	if (!sk || !conn)
+		return 0;
+	connection_repair(sk, conn);
+	if (conn->phase == PHASE_ENDED || conn->phase == PHASE_NONE)
+		return 0;
+	event.head.kind = EVENT_SOCKET;
+	event.head.size = sizeof(event);
+	event.head.time = bpf_ktime_get_boot_ns();
+	event.cookie = connection_cookie(sk);
+	event.ledger = conn->ledger;
+	event.opened_at = conn->opened_at;
+	event.open = conn->phase == PHASE_OPEN;
+	event.attribution = (__u8)conn->attribution;
+	event.state = sk->__sk_common.skc_state;
+	connection_local(sk, event.local, &event.local_port);
+	tcp = bpf_skc_to_tcp_sock(sk);
+	if (tcp) {
+		event.sent = tcp->bytes_acked ? tcp->bytes_acked - 1 : 0;
+		event.received = tcp->bytes_received;
+		event.last_sent = when(tcp->lsndtime, event.head.time);
+		event.last_received = when(tcp->inet_conn.icsk_ack.lrcvtime, event.head.time);
+	}
+	bpf_seq_write(ctx->meta->seq, &event, sizeof(event));
+	return 0;
+}

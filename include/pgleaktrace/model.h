@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * model.h: what we believe, and the one thing that changes it: an event.
+ *
+ *   model_new() → model_apply(event) … → model_snapshot(query) → views → snapshot_free()
+ *
+ * The model does no I/O and reads no clock; time is the latest event's. Counts come from the
+ * kernel's ledgers (EVENT_TOTALS), never from counting events, so lost details can't make them
+ * wrong. A snapshot is const, complete in itself, and owes nothing to the model but its strings:
+ * it must be freed before the model changes again.
+ */
+#ifndef PGLEAKTRACE_MODEL_H
+#define PGLEAKTRACE_MODEL_H
+
+#include <regex.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <pgleaktrace/event.h>
+
+struct model;
+
+/* The same counts for a process, a script and a server; DESIGN §8 has the equation. */
+struct counts {
+	__u64 adopted, opened, closed, abandoned, hung_up, refused, unknown, failed;
+	__u64 open;    /* now */
+	__u64 idle;    /* of open: no byte either way for longer than query.older */
+	__u64 fd_leak; /* ended by the server, descriptor still held */
+	__u64 peak;    /* most open at once; of a script: as seen by events, a lower bound if lost */
+	__u64 oldest;  /* age of the oldest open connection, ns */
+	bool oldest_at_least; /* the oldest was adopted: it is at least that old */
+};
+
+struct holder_row {
+	__u32 pid;
+	__s32 fd;
+};
+
+struct connection_row {
+	__u64 cookie;
+	__u64 opened_at, ended_at; /* ended_at 0: open */
+	__u64 age;		   /* open: until now; ended: its lifetime */
+	__u64 idle;		   /* since the last byte, or since it was opened */
+	__u64 sent, received;
+	struct server_key server;
+	__u16 local_port;
+	enum ending ending;
+	enum manner manner;
+	__s32 error, exit_code;
+	struct process_key closer; /* pid 0: none, or not a client */
+	const char *closer_comm;
+	enum attribution attribution;
+	bool held; /* ended by the server, descriptor still held */
+	const char *comm; /* thread that opened it */
+	__u32 tid;
+	const struct holder_row *holders;
+	size_t holder_count;
+};
+
+struct process_row {
+	struct process_key key;
+	const struct event_process *identity; /* NULL: could not be read */
+	const char *script;
+	bool gone;
+	__s32 exit_code; /* valid if gone */
+	struct counts counts;
+	struct connection_row *connections; /* open first, oldest first */
+	size_t connection_count;
+};
+
+struct group_row {
+	const char *name;    /* by the query's grouping */
+	const char *wrapper; /* "npm run seed", or NULL */
+	const char *runtime; /* "node", or NULL */
+	struct counts counts;
+	struct process_row *processes;
+	size_t process_count; /* distinct pid + start */
+};
+
+struct server_row {
+	struct server_key key;
+	struct counts counts;
+};
+
+enum group_by { GROUP_SCRIPT, GROUP_PROCESS, GROUP_USER, GROUP_CONTAINER, GROUP_SERVER, GROUPS };
+
+/* What a snapshot shows. Zero means no restriction, except `older` and `sort`. */
+struct query {
+	enum group_by group_by;
+	const struct count_field *sort; /* NULL: worst first (idle, then open, then abandoned) */
+	size_t rows;			/* most groups; 0: all */
+	__u64 older;			/* ns: idle for longer is worth a look */
+	__u32 pid;
+	const char *user; /* name or number */
+	const char *comm;
+	const regex_t *cmdline;
+	const char *cgroup;   /* part of container id or unit name */
+	__u8 host[16];	      /* server address … */
+	unsigned host_bits;   /* … and how many bits of it count; 0: any */
+};
+
+struct snapshot {
+	const struct event_session *session; /* NULL before the first event */
+	__u64 now, started;		     /* boot clock, ns */
+	__u64 older;
+	enum group_by group_by;
+	enum stop_reason stop;
+	struct counts counts;
+	struct group_row *groups;
+	size_t group_count, groups_hidden; /* hidden by query.rows */
+	struct server_row *servers;
+	size_t server_count;
+	struct losses losses;
+	bool complete;
+	__u64 forgotten; /* ended connections whose details were dropped; counts keep them */
+};
+
+struct model *model_new(void);
+void model_free(struct model *model);
+
+/* Takes one event in; the event's strings are copied. Unknown kinds are ignored. */
+void model_apply(struct model *model, const union event *event);
+
+struct snapshot *model_snapshot(const struct model *model, const struct query *query);
+void snapshot_free(struct snapshot *snapshot);
+
+/* Who a key is, for a view that prints single events; NULL: not known. */
+const struct event_process *model_process(const struct model *model, const struct process_key *key);
+const char *model_script(const struct model *model, const struct process_key *key);
+const struct event_session *model_session(const struct model *model);
+
+/* The columns of counts, declared once for every view. */
+struct count_field {
+	const char *name;  /* JSON key, and --sort KEY */
+	const char *title; /* column heading */
+	const char *help;
+	__u64 (*get)(const struct counts *counts);
+	bool is_age; /* ns, to be shown as an age */
+	bool in_table; /* part of the text report's table */
+};
+extern const struct count_field count_fields[];
+extern const size_t count_field_count;
+const struct count_field *count_field_find(const char *name);
+
+/* Names of the closed sets, as JSON and text say them. */
+const char *ending_name(enum ending ending);
+const char *manner_name(enum manner manner);
+const char *attribution_name(enum attribution attribution);
+const char *group_by_name(enum group_by group_by);
+
+#endif

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * stream.h: where events come from. Two kinds, one face: the live kernel, and a recording.
+ *
+ *   stream_live_open() / stream_replay_open() → stream_next() … → stream_close()
+ *
+ * A stream begins with EVENT_SESSION and, if it ended in order, ends with EVENT_STOP. Loss is an
+ * event too (EVENT_LOSS), never a silence.
+ */
+#ifndef PGLEAKTRACE_STREAM_H
+#define PGLEAKTRACE_STREAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <pgleaktrace/event.h>
+
+struct stream;
+
+/* How to watch. All fields have their defaults from the option table. */
+struct live_config {
+	__u16 ports[EVENT_PORTS];
+	__u32 port_count;
+	__u32 ring_size; /* bytes, a power of two of at least a page */
+	__u32 ledgers;	 /* most ledgers at once */
+	bool redact;	 /* remove secrets from command lines */
+	bool verbose;	 /* pass libbpf's own messages on to stderr */
+};
+
+/*
+ * Attaches, takes the first snapshot and returns a stream whose events begin with the session.
+ * Errors: -EPERM (privilege), -ENOENT (no BTF), -EOPNOTSUPP (a hook this kernel lacks), others from
+ * libbpf; `why` (size bytes) then holds one sentence for a person.
+ */
+int stream_live_open(struct stream **out, const struct live_config *config, char *why, size_t size);
+
+/* Opens a recording; "-" is standard input. -errno of open(), or -EINVAL if it is no recording. */
+int stream_replay_open(struct stream **out, const char *path, char *why, size_t size);
+
+/* The descriptor to poll; -1: always ready (a recording). */
+int stream_fd(const struct stream *stream);
+
+/*
+ * The next event. 1: *event is set, its strings live until the next call; 0: none now;
+ * -ENODATA: the stream is over; other -errno: it broke.
+ */
+int stream_next(struct stream *stream, union event *event);
+
+/* Live: gathers what the ring holds. Call on a timer and whenever stream_fd() is readable. */
+int stream_poll(struct stream *stream);
+
+/* Live: queues a snapshot of all that is open, with totals and losses. Replay: nothing to do. */
+int stream_snapshot(struct stream *stream);
+
+/* Live: queues EVENT_STOP behind everything seen so far. Replay: the stream is over. */
+void stream_stop(struct stream *stream, enum stop_reason reason);
+
+/* Accepts NULL. Detaches everything from the kernel. */
+void stream_close(struct stream *stream);
+
+/* Writes events as a recording: NDJSON, one object per line, mode 0600, see docs/RECORDING.md. */
+struct recorder;
+int recorder_open(struct recorder **out, const char *path);
+/* 0, or the -errno of the first write that failed; then nothing more is written. */
+int recorder_write(struct recorder *recorder, const union event *event);
+/* Flushes; returns the first error, or 0. Accepts NULL. */
+int recorder_close(struct recorder *recorder);
+
+/* Can it run here? One need per call; returns false after the last. */
+struct check {
+	const char *need;
+	bool ok;
+	bool required;	  /* false: a comfort */
+	const char *mend; /* the one command or sentence that mends it */
+};
+bool stream_check(size_t index, struct check *out);
+
+#endif

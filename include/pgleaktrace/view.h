@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * view.h: how it is shown. A view is a small table of functions over const facts; only views write
+ * to standard output (or --output-file).
+ */
+#ifndef PGLEAKTRACE_VIEW_H
+#define PGLEAKTRACE_VIEW_H
+
+#include <stdio.h>
+#include <pgleaktrace/finding.h>
+#include <pgleaktrace/model.h>
+
+/* What every view is given. */
+struct view_context {
+	FILE *out;
+	unsigned columns; /* width to fit */
+	bool color;
+	bool ascii;
+	bool detail; /* -v: processes and connections too */
+	bool once;   /* --once: a look, not a watch */
+	bool quiet;  /* -q: the table without header and losses */
+};
+
+struct view {
+	const char *name; /* -o NAME */
+	const char *help;
+	/* One event, as it comes; NULL: the view shows only reports. */
+	void (*event)(const struct view_context *, const struct model *, const union event *);
+	/* The final report. */
+	void (*report)(const struct view_context *, const struct snapshot *);
+	/* An error, in the format's own way; NULL: a sentence on stderr is enough. */
+	void (*error)(const struct view_context *, const char *message);
+};
+
+/* All of them, NULL-terminated; the first is the default. */
+extern const struct view *const views[];
+const struct view *view_find(const char *name);
+
+#endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * text.h: foreign text is data. Command lines, paths and names belong to other people and may hold
+ * escape sequences, broken UTF-8 or bidi overrides; nothing of that reaches a terminal or a parser.
+ */
+#ifndef BASE_TEXT_H
+#define BASE_TEXT_H
+
+#include <linux/types.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+/* For JSON: invalid UTF-8 bytes and NUL become the text "\xNN"; all else stays. Caller frees. */
+char *text_json_safe(const char *bytes, size_t length);
+
+/* For terminals and pages: also control characters, bidi controls and line separators. Caller
+ * frees. */
+char *text_clean(const char *bytes, size_t length);
+
+/* Columns that clean text takes on a terminal: one per character. */
+size_t text_columns(const char *text);
+
+/* Copies clean text into `out`, cut in the middle to at most `columns`. */
+void text_cut(char *out, size_t size, const char *text, size_t columns, bool ascii);
+
+/* "0.8s", "42s", "3m07s", "1h05m", "3d02h". */
+void text_age(char *out, size_t size, __u64 ns);
+
+/* "30", "30s", "1500ms", "5m", "2h" → ns. -EINVAL or -ERANGE. */
+int text_duration(const char *text, __u64 *ns);
+
+/* "65536", "64K", "4M" → bytes. -EINVAL or -ERANGE. */
+int text_size(const char *text, __u64 *bytes);
+
+#endif

@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * script.c: from a command line to the name a person would use. One row per interpreter says which
+ * of its flags take a value, which mean "code on the command line" or "a module"; the first word
+ * left over is the script. Launchers (tsx, npm, bundle exec …) are looked through.
+ */
+#include <ctype.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "model/script.h"
+
+#define WORDS 64
+
+struct words {
+	char *text; /* argv, each word NUL-terminated */
+	const char *word[WORDS + 1];
+	int count;
+};
+
+/* How a word after the interpreter is to be understood. */
+struct interpreter {
+	const char *names;  /* base names without a version suffix */
+	const char *values; /* flags that take the next word */
+	const char *eval;   /* flags with code instead of a script */
+	const char *module; /* flags with a module or jar instead of a script */
+	const char *skip;   /* sub-commands in front of the script: "run" */
+	const char *tasks;  /* sub-commands that name a task: kept in the name */
+	const char *keep;   /* scripts whose first argument belongs to the name */
+};
+
+#define LIST(words) " " words " "
+
+static const struct interpreter interpreters[] = {
+	{LIST("node nodejs"),
+		LIST("-r --require --import --loader --experimental-loader -C --conditions "
+		     "--env-file --input-type --icu-data-dir --openssl-config --title"),
+		LIST("-e --eval -p --print -pe"), "", "", "", ""},
+	{LIST("python pypy"), LIST("-W -X --check-hash-based-pycs"), LIST("-c"), LIST("-m"), "", "",
+		LIST("manage.py")},
+	{LIST("ruby jruby"), LIST("-r -I -C -E"), LIST("-e"), "", "", "", LIST("rake rails")},
+	{LIST("perl"), LIST("-I"), LIST("-e -E"), "", "", "", ""},
+	{LIST("php"), LIST("-c -d -z"), LIST("-r"), "", "", "", LIST("artisan console")},
+	{LIST("java"),
+		LIST("-cp -classpath --class-path -p --module-path --add-modules --add-opens "
+		     "--add-exports --add-reads"),
+		"", LIST("-jar -m --module"), "", "", ""},
+	{LIST("deno"), LIST("-c --config --import-map --env-file"), LIST("eval"), "",
+		LIST("run serve"), LIST("task"), ""},
+	{LIST("bun bunx"), LIST("-r --preload --env-file --cwd"), LIST("-e --eval -p --print"), "",
+		LIST("run x"), "", ""},
+	{LIST("tsx ts-node ts-node-esm ts-node-dev esno"),
+		LIST("--tsconfig -P --project -O -r --require --import --env-file"),
+		LIST("-e --eval -p --print"), "", LIST("watch"), "", ""},
+	{LIST("sh bash dash zsh ksh ash"), LIST("-o -O --rcfile --init-file"), LIST("-c"), "", "",
+		"", ""},
+	{LIST("lua luajit"), LIST("-l"), LIST("-e"), "", "", "", ""},
+	{LIST("Rscript"), "", LIST("-e"), "", "", "", ""},
+	{LIST("dotnet"), "", "", "", LIST("exec"), LIST("run"), ""},
+	{LIST("gunicorn uvicorn hypercorn daphne"),
+		LIST("-b --bind -w --workers -k --worker-class -c --config --host --port -t "
+		     "--timeout "
+		     "--threads --log-level --workers-per-core -n --name --chdir -p -u --user -g"),
+		"", "", "", "", ""},
+};
+
+/* Programs that run another named behind them, and how many words of their own they take. */
+static const char exec_prefixes[] =
+	LIST("env nice nohup setsid stdbuf time exec sudo ionice chrt taskset timeout");
+/* Launchers whose sub-command is what a person typed. */
+static const char package_managers[] = LIST("npm npx yarn pnpm pnpx corepack bunx");
+static const char chain_runners[] = LIST("bundle poetry uv pipenv pdm hatch dotenv");
+/* Script files of packages that stand for their own name. */
+static const struct {
+	const char *part, *name;
+} known_bins[] = {
+	{"/tsx/dist/cli", "tsx"},
+	{"/ts-node/dist/bin", "ts-node"},
+	{"/npm/bin/npm-cli.js", "npm"},
+	{"/npm/bin/npx-cli.js", "npx"},
+	{"/bin/npm", "npm"},
+	{"/bin/npx", "npx"},
+	{"/bin/yarn", "yarn"},
+	{"/yarn/bin/yarn.js", "yarn"},
+	{"/bin/pnpm", "pnpm"},
+	{"/pnpm/bin/pnpm.cjs", "pnpm"},
+	{"/.bin/tsx", "tsx"},
+	{"/.bin/ts-node", "ts-node"},
+};
+
+static bool listed(const char *list, const char *word)
+{
+	size_t n = strlen(word);
+	const char *at = list;
+
+	if (!n || strchr(word, ' '))
+		return false;
+	while ((at = strstr(at, word))) {
+		if (at > list && at[-1] == ' ' && at[n] == ' ')
+			return true;
+		at += n;
+	}
+	return false;
+}
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash && slash[1] ? slash + 1 : path;
+}
+
+/* "python3.11" → "python"; "node20" → "node". */
+static void family_of(char *out, size_t size, const char *word)
+{
+	size_t n;
+
+	snprintf(out, size, "%s", base_name(word[0] == '-' ? word + 1 : word));
+	n = strlen(out);
+	while (n > 1 && (isdigit((unsigned char)out[n - 1]) || out[n - 1] == '.'))
+		n--;
+	out[n] = 0;
+}
+
+static const struct interpreter *interpreter_of(const char *word)
+{
+	char family[64];
+
+	family_of(family, sizeof(family), word);
+	for (size_t i = 0; i < sizeof(interpreters) / sizeof(interpreters[0]); i++)
+		if (listed(interpreters[i].names, family))
+			return &interpreters[i];
+	return NULL;
+}
+
+/* Splits argv; a title ("npm run seed   ") is one argument with spaces and is split at them. */
+static void words_split(struct words *w, const char *argv, size_t length)
+{
+	bool title;
+
+	while (length && !argv[length - 1])
+		length--;
+	w->count = 0;
+	w->text = xmemdup(argv, length);
+	while (length && w->text[length - 1] == ' ')
+		w->text[--length] = 0;
+	title = !memchr(w->text, 0, length) && w->text[0] != '/';
+	if (title && !strncmp(w->text, "npm ", 4))
+		for (size_t i = 0; i < length; i++)
+			if (w->text[i] == ' ')
+				w->text[i] = 0;
+	for (size_t at = 0; at < length && w->count < WORDS;) {
+		w->word[w->count++] = w->text + at;
+		at += strlen(w->text + at) + 1;
+	}
+	w->word[w->count] = NULL;
+}
+
+/* Removes "./", "//" and "a/.."; makes it relative to cwd when it lies below. Caller frees. */
+static char *path_tidy(const char *path, const char *cwd)
+{
+	char *out, *to;
+	size_t n = cwd ? strlen(cwd) : 0;
+
+	if (!strncmp(path, "file://", 7))
+		path += 7;
+	out = to = xcalloc(1, strlen(path) + 2);
+	for (const char *at = path; *at;) {
+		size_t part = strcspn(at, "/");
+
+		if (part == 2 && !strncmp(at, "..", 2) && to > out + 1 && to[-1] == '/' &&
+			strncmp(to - 3 < out ? out : to - 3, "../", 3)) {
+			for (to--; to > out && to[-1] != '/';)
+				to--;
+		} else if (part && !(part == 1 && *at == '.')) {
+			memcpy(to, at, part);
+			to += part;
+			if (at[part])
+				*to++ = '/';
+		} else if (!part && to == out) {
+			*to++ = '/';
+		}
+		at += part + (at[part] ? 1 : 0);
+	}
+	*to = 0;
+	if (n > 1 && !strncmp(out, cwd, n) && out[n] == '/' && out[n + 1])
+		memmove(out, out + n + 1, strlen(out + n + 1) + 1);
+	return out;
+}
+
+static char *join(const char *a, const char *b)
+{
+	return xasprintf("%s %s", a, b);
+}
+
+static char *identify_words(const struct words *w, int from, const char *cwd, char **runtime);
+
+/* `sh -c "node x.js"` names what it runs, when that is plain words. */
+static char *shell_command(const char *shell, const char *command, const char *cwd, char **runtime)
+{
+	struct words inner;
+	char *name, *spaced = xstrdup(command);
+
+	if (command[strcspn(command, "|&;<>()$`\\\"'*?[#~\n{")]) {
+		free(spaced);
+		return join(base_name(shell), "-c");
+	}
+	for (char *at = spaced; *at; at++)
+		if (*at == ' ')
+			*at = 0;
+	words_split(&inner, spaced, strlen(command));
+	name = inner.count ? identify_words(&inner, 0, cwd, runtime) : join(base_name(shell), "-c");
+	free(inner.text);
+	free(spaced);
+	return name;
+}
+
+/* `python -m celery -A proj worker` is a program's own line; others keep "python -m pkg". */
+static char *module_name(
+	const char *interpreter, const char *flag, const char *value, const char *cwd)
+{
+	char family[64];
+
+	if (!strcmp(flag, "-jar"))
+		return path_tidy(value, cwd);
+	family_of(family, sizeof(family), interpreter);
+	if (!strcmp(family, "java"))
+		return xstrdup(value);
+	return xasprintf("%s %s %s", family, flag, value);
+}
+
+/* Does a file of a package stand for a program of its own name? */
+static const char *known_bin(const char *script)
+{
+	for (size_t i = 0; i < sizeof(known_bins) / sizeof(known_bins[0]); i++)
+		if (strstr(script, known_bins[i].part))
+			return known_bins[i].name;
+	return NULL;
+}
+
+static char *package_command(const struct words *w, int from, const char *manager)
+{
+	int at = from + 1;
+	const char *verb;
+
+	while (at < w->count && w->word[at][0] == '-')
+		at++;
+	if (at >= w->count)
+		return xstrdup(manager);
+	verb = w->word[at];
+	if ((!strcmp(verb, "run") || !strcmp(verb, "exec") || !strcmp(verb, "run-script")) &&
+		at + 1 < w->count)
+		return xasprintf("%s %s %s", manager, verb, w->word[at + 1]);
+	return join(manager, verb);
+}
+
+/* A word that is no flag: the script. */
+static char *script_word(const struct words *w, int at, const struct interpreter *in,
+	const char *cwd, char **runtime)
+{
+	const char *word = w->word[at], *bin = known_bin(word);
+	char *path;
+
+	if (bin && listed(package_managers, bin))
+		return package_command(w, at, bin);
+	if (bin && at + 1 < w->count) {
+		struct words rest = *w;
+
+		rest.word[at] = bin;
+		return identify_words(&rest, at, cwd, runtime);
+	}
+	path = path_tidy(word, cwd);
+	if (listed(in->keep, base_name(word)) && at + 1 < w->count && w->word[at + 1][0] != '-') {
+		char *name = join(path, w->word[at + 1]);
+
+		free(path);
+		return name;
+	}
+	return path;
+}
+
+static char *interpret(const struct words *w, int from, const struct interpreter *in,
+	const char *cwd, char **runtime)
+{
+	const char *self = w->word[from];
+	bool java = listed(in->names, "java");
+
+	free(*runtime);
+	*runtime = xstrdup(base_name(self[0] == '-' ? self + 1 : self));
+	for (int at = from + 1; at < w->count; at++) {
+		const char *word = w->word[at], *next = w->word[at + 1];
+
+		if (listed(in->eval, word) && !strcmp(word, "-c") && next &&
+			listed(in->names, "sh"))
+			return shell_command(self, next, cwd, runtime);
+		if (listed(in->eval, word))
+			return join(*runtime, word);
+		if (listed(in->module, word) && next)
+			return module_name(self, word, next, cwd);
+		if (listed(in->tasks, word) && next)
+			return xasprintf("%s %s %s", *runtime, word, next);
+		if (listed(in->skip, word))
+			continue;
+		if (listed(in->values, word))
+			at++;
+		else if (word[0] == '@' && java)
+			continue;
+		else if (word[0] != '-' || !word[1])
+			return java ? xstrdup(word) : script_word(w, at, in, cwd, runtime);
+	}
+	return xstrdup(*runtime);
+}
+
+/* Skips a prefix program's own flags and assignments: `env A=b`, `timeout 5`, `nice -n 5`. */
+static int prefix_end(const struct words *w, int from)
+{
+	int at = from + 1;
+
+	while (at < w->count - 1) {
+		const char *word = w->word[at];
+
+		if (word[0] == '-' && word[1] && !word[2] && strchr("nupgckio", word[1]) &&
+			!strcmp(base_name(w->word[from]), "nice"))
+			at++;
+		else if (word[0] != '-' && !strchr(word, '=') && !isdigit((unsigned char)word[0]))
+			break;
+		at++;
+	}
+	return at;
+}
+
+static char *identify_words(const struct words *w, int from, const char *cwd, char **runtime)
+{
+	const char *self = w->word[from], *base = base_name(self);
+	const struct interpreter *in;
+
+	if (listed(exec_prefixes, base) && from + 1 < w->count)
+		return identify_words(w, prefix_end(w, from), cwd, runtime);
+	if (listed(package_managers, base))
+		return package_command(w, from, base);
+	if (listed(chain_runners, base) && from + 2 < w->count &&
+		(!strcmp(w->word[from + 1], "exec") || !strcmp(w->word[from + 1], "run")))
+		return identify_words(w, from + 2, cwd, runtime);
+	in = interpreter_of(self);
+	if (in)
+		return interpret(w, from, in, cwd, runtime);
+	if (!strcmp(base, "celery") && from + 2 < w->count && !strcmp(w->word[from + 1], "-A"))
+		return join("celery", w->word[from + 2]);
+	/* A title ("php-fpm: pool www", "puma 6.4 [app]") says itself what it is. */
+	if (w->count == from + 1 && strchr(self, ' ') && self[0] != '/')
+		return xstrdup(self);
+	return xstrdup(self[0] == '-' ? self + 1 : base);
+}
+
+void script_identify(struct script_name *out, const char *argv, size_t argv_length,
+	const char *comm, const char *exe, const char *cwd)
+{
+	struct words w;
+
+	out->runtime = NULL;
+	words_split(&w, argv ? argv : "", argv ? argv_length : 0);
+	if (w.count && w.word[0][0])
+		out->script = identify_words(&w, 0, cwd, &out->runtime);
+	else
+		out->script = xstrdup(comm && *comm ? comm : exe && *exe ? base_name(exe) : "?");
+	if (!out->script[0]) {
+		free(out->script);
+		out->script = xstrdup(comm && *comm ? comm : "?");
+	}
+	free(w.text);
+}
+
+char *script_wrapper(const char *argv, size_t argv_length)
+{
+	struct words w;
+	char *name = NULL;
+	const char *bin = NULL;
+
+	words_split(&w, argv, argv_length);
+	if (w.count > 1 && interpreter_of(w.word[0]))
+		bin = known_bin(w.word[1]);
+	if (w.count && listed(package_managers, base_name(w.word[0])))
+		name = package_command(&w, 0, base_name(w.word[0]));
+	else if (bin && listed(package_managers, bin))
+		name = package_command(&w, 1, bin);
+	else if (w.count > 1 && (listed(chain_runners, base_name(w.word[0])) ||
+					!strcmp(base_name(w.word[0]), "make")))
+		name = package_command(&w, 0, base_name(w.word[0]));
+	free(w.text);
+	return name;
+}
+
+void script_free(struct script_name *name)
+{
+	free(name->script);
+	free(name->runtime);
+}

@@ -1,0 +1,485 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * snapshot.c: rows out: the model's facts grouped, filtered, sorted, and frozen for the views.
+ */
+#include <arpa/inet.h>
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "model/state.h"
+
+/* A group while it is being gathered; hh keys it by name. */
+struct gather {
+	struct group_row row;
+	char *name;
+	UT_hash_handle hh;
+};
+
+struct builder {
+	const struct model *model;
+	const struct query *query;
+	struct snapshot *snapshot;
+	struct gather *gathers;
+};
+
+static bool address_matches(const __u8 *address, const struct query *query)
+{
+	unsigned whole = query->host_bits / 8, rest = query->host_bits % 8;
+
+	if (memcmp(address, query->host, whole))
+		return false;
+	return !rest || (address[whole] >> (8 - rest)) == (query->host[whole] >> (8 - rest));
+}
+
+static bool user_matches(const struct event_process *e, const char *user)
+{
+	char number[16];
+
+	snprintf(number, sizeof(number), "%u", e->uid);
+	return !strcmp(user, number) || (e->user && !strcmp(user, e->user));
+}
+
+static bool cmdline_matches(const struct event_process *e, const regex_t *regex)
+{
+	char *line = xmemdup(e->argv, e->argv_length);
+	bool yes;
+
+	for (__u32 i = 0; i + 1 < e->argv_length; i++)
+		if (!line[i])
+			line[i] = ' ';
+	yes = regexec(regex, line, 0, NULL, 0) == 0;
+	free(line);
+	return yes;
+}
+
+static bool contains(const char *text, const char *part)
+{
+	return text && strstr(text, part);
+}
+
+static bool wanted(const struct builder *b, const struct ledger *ledger)
+{
+	const struct query *q = b->query;
+	const struct process *p = state_process(b->model, &ledger->key.process);
+	const struct event_process *e = p && p->identified ? &p->identity : NULL;
+
+	if (q->pid && ledger->key.process.pid != q->pid)
+		return false;
+	if (q->host_bits && !address_matches(ledger->key.server.address, q))
+		return false;
+	if ((q->user || q->comm || q->cmdline || q->cgroup) && !e)
+		return false;
+	return (!q->user || user_matches(e, q->user)) &&
+	       (!q->comm || (e->comm && !fnmatch(q->comm, e->comm, 0))) &&
+	       (!q->cmdline || cmdline_matches(e, q->cmdline)) &&
+	       (!q->cgroup || contains(e->container, q->cgroup) || contains(e->unit, q->cgroup));
+}
+
+static void server_text(char *out, size_t size, const struct server_key *key)
+{
+	char address[INET6_ADDRSTRLEN];
+
+	if (key->family == AF_INET) {
+		inet_ntop(AF_INET, key->address + 12, address, sizeof(address));
+		snprintf(out, size, "%s:%u", address, key->port);
+	} else {
+		inet_ntop(AF_INET6, key->address, address, sizeof(address));
+		snprintf(out, size, "[%s]:%u", address, key->port);
+	}
+}
+
+static void group_text(const struct builder *b, const struct ledger *ledger, char *out, size_t size)
+{
+	const struct process *p = state_process(b->model, &ledger->key.process);
+	const struct event_process *e = p && p->identified ? &p->identity : NULL;
+	const char *script = e ? p->name.script : ledger->key.process.pid ? "?" : "~unattributed";
+
+	switch (b->query->group_by) {
+	case GROUP_PROCESS: snprintf(out, size, "%u %s", ledger->key.process.pid, script); break;
+	case GROUP_USER:
+		if (e && !e->user)
+			snprintf(out, size, "%u", e->uid);
+		else
+			snprintf(out, size, "%s", e ? e->user : "?");
+		break;
+	case GROUP_CONTAINER:
+		snprintf(out, size, "%s",
+			!e             ? "?"
+			: e->container ? e->container
+			: e->unit      ? e->unit
+				       : "(host)");
+		break;
+	case GROUP_SERVER: server_text(out, size, &ledger->key.server); break;
+	case GROUP_SCRIPT:
+	case GROUPS: snprintf(out, size, "%s", script); break;
+	}
+}
+
+static void counts_add_ledger(struct counts *c, const struct ledger *l)
+{
+	const struct totals *a = &l->totals, *b = &l->settled;
+	__u64 peak = (__u64)(a->peak > b->peak ? a->peak : b->peak);
+	__s64 open = a->open + b->open - (__s64)l->unknown;
+
+	c->adopted += a->adopted + b->adopted;
+	c->opened += a->opened + b->opened;
+	c->closed += a->closed + b->closed;
+	c->abandoned += a->abandoned + b->abandoned;
+	c->hung_up += a->hung_up + b->hung_up;
+	c->refused += a->refused + b->refused;
+	c->failed += a->failed + b->failed;
+	c->unknown += a->unknown + b->unknown + l->unknown;
+	c->open += open > 0 ? (__u64)open : 0;
+	c->fd_leak += (__u64)(a->held + b->held);
+	if (peak > c->peak)
+		c->peak = peak;
+}
+
+static void counts_add_age(struct counts *c, const struct connection_row *row, __u64 older)
+{
+	if (row->ended_at)
+		return;
+	if (row->idle > older)
+		c->idle++;
+	if (row->age > c->oldest) {
+		c->oldest = row->age;
+		c->oldest_at_least = row->attribution != ATTRIBUTION_CONNECT;
+	}
+}
+
+static struct gather *gather_get(struct builder *b, const struct ledger *ledger)
+{
+	char name[4200];
+	struct gather *g;
+	const struct process *p = state_process(b->model, &ledger->key.process);
+
+	group_text(b, ledger, name, sizeof(name));
+	HASH_FIND_STR(b->gathers, name, g);
+	if (g)
+		return g;
+	g = xcalloc(1, sizeof(*g));
+	g->name = xstrdup(name);
+	g->row.name = g->name;
+	if (p && b->query->group_by == GROUP_SCRIPT) {
+		g->row.wrapper = p->wrapper;
+		g->row.runtime = p->name.runtime;
+	}
+	HASH_ADD_KEYPTR(hh, b->gathers, g->name, strlen(g->name), g);
+	return g;
+}
+
+static struct process_row *process_row_get(
+	struct builder *b, struct gather *g, const struct process_key *key)
+{
+	const struct process *p = state_process(b->model, key);
+	struct process_row *row;
+
+	/* The ledgers are sorted by process: one of the same process is the last row. */
+	if (g->row.process_count) {
+		row = &g->row.processes[g->row.process_count - 1];
+		if (!memcmp(&row->key, key, sizeof(*key)))
+			return row;
+	}
+	g->row.processes =
+		xrealloc(g->row.processes, (g->row.process_count + 1) * sizeof(*g->row.processes));
+	row = &g->row.processes[g->row.process_count++];
+	memset(row, 0, sizeof(*row));
+	row->key = *key;
+	if (p && p->identified) {
+		row->identity = &p->identity;
+		row->script = p->name.script;
+	}
+	row->gone = p && p->gone;
+	row->exit_code = p ? p->exit_code : 0;
+	return row;
+}
+
+static void connection_row_fill(
+	struct connection_row *row, const struct connection *c, const struct model *model)
+{
+	__u64 active = c->last_traffic > c->opened_at ? c->last_traffic : c->opened_at;
+	__u64 end = c->ended_at ? c->ended_at : model->now;
+
+	*row = (struct connection_row){
+		.cookie = c->cookie,
+		.opened_at = c->opened_at,
+		.ended_at = c->ended_at,
+		.age = end > c->opened_at ? end - c->opened_at : 0,
+		.idle = end > active ? end - active : 0,
+		.sent = c->sent,
+		.received = c->received,
+		.server = c->ledger.server,
+		.local_port = c->local_port,
+		.ending = c->ending,
+		.manner = c->manner,
+		.error = c->error,
+		.exit_code = c->exit_code,
+		.closer = c->closer,
+		.closer_comm = c->closer_comm,
+		.attribution = c->attribution,
+		.held = c->held,
+		.comm = c->comm,
+		.tid = c->tid,
+		.holders = c->holders,
+		.holder_count = c->holder_count,
+	};
+}
+
+static struct connection_row *row_for(
+	struct builder *b, const struct connection *c, struct gather **g)
+{
+	const struct ledger *ledger = state_ledger(b->model, &c->ledger);
+	struct process_row *p = NULL;
+
+	if (!ledger || !wanted(b, ledger))
+		return NULL;
+	*g = gather_get(b, ledger);
+	for (size_t i = 0; i < (*g)->row.process_count && !p; i++)
+		if (!memcmp(&(*g)->row.processes[i].key, &c->ledger.process, sizeof(p->key)))
+			p = &(*g)->row.processes[i];
+	if (!p)
+		return NULL;
+	p->connections =
+		xrealloc(p->connections, (p->connection_count + 1) * sizeof(*p->connections));
+	connection_row_fill(&p->connections[p->connection_count], c, b->model);
+	counts_add_age(&p->counts, &p->connections[p->connection_count], b->query->older);
+	return &p->connections[p->connection_count++];
+}
+
+static void gather_connection(struct builder *b, const struct connection *c)
+{
+	struct gather *g;
+	struct connection_row *row = row_for(b, c, &g);
+
+	if (!row)
+		return;
+	counts_add_age(&g->row.counts, row, b->query->older);
+	counts_add_age(&b->snapshot->counts, row, b->query->older);
+	for (size_t i = 0; i < b->snapshot->server_count; i++)
+		if (!memcmp(&b->snapshot->servers[i].key, &c->ledger.server,
+			    sizeof(c->ledger.server)))
+			counts_add_age(&b->snapshot->servers[i].counts, row, b->query->older);
+}
+
+static void gather_server(struct builder *b, const struct ledger *ledger)
+{
+	struct snapshot *s = b->snapshot;
+	size_t i = 0;
+
+	while (i < s->server_count &&
+		memcmp(&s->servers[i].key, &ledger->key.server, sizeof(s->servers[i].key)))
+		i++;
+	if (i == s->server_count) {
+		s->servers = xrealloc(s->servers, (i + 1) * sizeof(*s->servers));
+		memset(&s->servers[i], 0, sizeof(s->servers[i]));
+		s->servers[i].key = ledger->key.server;
+		s->server_count++;
+	}
+	counts_add_ledger(&s->servers[i].counts, ledger);
+}
+
+static bool ledger_is_empty(const struct ledger *l)
+{
+	return !(l->totals.attempted + l->totals.adopted + l->settled.attempted +
+		 l->settled.adopted);
+}
+
+static int by_ledger_key(const void *a, const void *b)
+{
+	const struct ledger *x = *(struct ledger *const *)a, *y = *(struct ledger *const *)b;
+	const struct process_key *p = &x->key.process, *q = &y->key.process;
+
+	if (p->start != q->start)
+		return p->start < q->start ? -1 : 1;
+	if (p->pid != q->pid)
+		return p->pid < q->pid ? -1 : 1;
+	if (p->exec != q->exec)
+		return p->exec < q->exec ? -1 : 1;
+	return memcmp(&x->key.server, &y->key.server, sizeof(x->key.server));
+}
+
+static void gather_ledgers(struct builder *b)
+{
+	size_t count = HASH_COUNT(b->model->ledgers), n = 0;
+	struct ledger **sorted = xcalloc(count + 1, sizeof(*sorted)), *ledger, *next;
+
+	HASH_ITER (hh, b->model->ledgers, ledger, next) {
+		if (!ledger_is_empty(ledger) && wanted(b, ledger))
+			sorted[n++] = ledger;
+	}
+	qsort(sorted, n, sizeof(*sorted), by_ledger_key);
+	for (size_t i = 0; i < n; i++) {
+		struct gather *g = gather_get(b, sorted[i]);
+
+		counts_add_ledger(
+			&process_row_get(b, g, &sorted[i]->key.process)->counts, sorted[i]);
+		counts_add_ledger(&g->row.counts, sorted[i]);
+		counts_add_ledger(&b->snapshot->counts, sorted[i]);
+		gather_server(b, sorted[i]);
+	}
+	free(sorted);
+}
+
+static void gather_connections(struct builder *b)
+{
+	struct connection *conn, *next;
+
+	HASH_ITER (hh, b->model->connections, conn, next) {
+		if (!conn->ended_at)
+			gather_connection(b, conn);
+	}
+	for (conn = b->model->ended_first; conn; conn = conn->next_ended)
+		gather_connection(b, conn);
+}
+
+/* A script's peak is what the events saw; never less than any of its processes' or than now. */
+static void group_peak(const struct builder *b, struct gather *g)
+{
+	struct crowd *crowd = NULL;
+
+	if (b->query->group_by == GROUP_SCRIPT)
+		HASH_FIND_STR(b->model->crowds, g->name, crowd);
+	if (crowd && crowd->peak > 0 && (__u64)crowd->peak > g->row.counts.peak)
+		g->row.counts.peak = (__u64)crowd->peak;
+	if (g->row.counts.open > g->row.counts.peak)
+		g->row.counts.peak = g->row.counts.open;
+}
+
+static int by_number(__u64 a, __u64 b)
+{
+	return a > b ? -1 : a < b;
+}
+
+static int by_age(const void *a, const void *b)
+{
+	const struct connection_row *x = a, *y = b;
+	int ended = (x->ended_at != 0) - (y->ended_at != 0);
+
+	if (ended)
+		return ended;
+	if (x->opened_at != y->opened_at)
+		return x->opened_at < y->opened_at ? -1 : 1;
+	return x->cookie < y->cookie ? -1 : x->cookie > y->cookie;
+}
+
+static int worse(const struct counts *a, const struct counts *b)
+{
+	int order = by_number(a->idle + a->abandoned, b->idle + b->abandoned);
+
+	if (!order)
+		order = by_number(a->open + a->fd_leak, b->open + b->fd_leak);
+	return order ? order : by_number(a->opened, b->opened);
+}
+
+static int by_worst(const void *a, const void *b)
+{
+	const struct group_row *x = a, *y = b;
+	int order = worse(&x->counts, &y->counts);
+
+	return order ? order : strcmp(x->name, y->name);
+}
+
+static int by_field(const void *a, const void *b, void *field)
+{
+	const struct group_row *x = a, *y = b;
+	const struct count_field *f = field;
+	int order = by_number(f->get(&x->counts), f->get(&y->counts));
+
+	return order ? order : by_worst(a, b);
+}
+
+static int by_start(const void *a, const void *b)
+{
+	const struct process_row *x = a, *y = b;
+	int order = worse(&x->counts, &y->counts);
+
+	if (order)
+		return order;
+	if (x->key.start != y->key.start)
+		return x->key.start < y->key.start ? -1 : 1;
+	return x->key.pid < y->key.pid ? -1 : x->key.pid > y->key.pid;
+}
+
+static void group_finish(struct builder *b, struct gather *g, struct group_row *to)
+{
+	group_peak(b, g);
+	for (size_t i = 0; i < g->row.process_count; i++) {
+		struct process_row *p = &g->row.processes[i];
+
+		if (p->connection_count)
+			qsort(p->connections, p->connection_count, sizeof(*p->connections), by_age);
+	}
+	qsort(g->row.processes, g->row.process_count, sizeof(*g->row.processes), by_start);
+	*to = g->row;
+}
+
+static void group_row_free(struct group_row *row)
+{
+	for (size_t i = 0; i < row->process_count; i++)
+		free(row->processes[i].connections);
+	free(row->processes);
+	free((char *)row->name);
+}
+
+static void finish_groups(struct builder *b)
+{
+	struct snapshot *s = b->snapshot;
+	struct gather *g, *next;
+
+	s->groups = xcalloc(HASH_COUNT(b->gathers) + 1, sizeof(*s->groups));
+	HASH_ITER (hh, b->gathers, g, next) {
+		HASH_DEL(b->gathers, g);
+		group_finish(b, g, &s->groups[s->group_count++]);
+		free(g);
+	}
+	if (b->query->sort)
+		qsort_r(s->groups, s->group_count, sizeof(*s->groups), by_field,
+			(void *)b->query->sort);
+	else
+		qsort(s->groups, s->group_count, sizeof(*s->groups), by_worst);
+	while (b->query->rows && s->group_count > b->query->rows) {
+		group_row_free(&s->groups[--s->group_count]);
+		s->groups_hidden++;
+	}
+}
+
+static bool is_complete(const struct losses *l, enum stop_reason stop)
+{
+	return !(l->ring_full + l->ledger_full + l->sockets_full + l->drift + l->unreadable +
+		       l->bad_lines) &&
+	       stop != STOP_TRUNCATED;
+}
+
+struct snapshot *model_snapshot(const struct model *model, const struct query *query)
+{
+	struct snapshot *s = xcalloc(1, sizeof(*s));
+	struct builder b = {.model = model, .query = query, .snapshot = s};
+
+	s->session = model_session(model);
+	s->now = model->now;
+	s->started = model->started;
+	s->older = query->older;
+	s->group_by = query->group_by;
+	s->stop = model->stop;
+	s->losses = model->losses;
+	s->complete = is_complete(&model->losses, model->stop);
+	s->forgotten = model->forgotten;
+	gather_ledgers(&b);
+	gather_connections(&b);
+	finish_groups(&b);
+	return s;
+}
+
+void snapshot_free(struct snapshot *snapshot)
+{
+	if (!snapshot)
+		return;
+	for (size_t i = 0; i < snapshot->group_count; i++)
+		group_row_free(&snapshot->groups[i]);
+	free(snapshot->groups);
+	free(snapshot->servers);
+	free(snapshot);
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * state.h: the model's inside, shared by model.c (events in) and snapshot.c (rows out).
+ */
+#ifndef MODEL_STATE_H
+#define MODEL_STATE_H
+
+#include <uthash.h>
+#include <pgleaktrace/model.h>
+
+#include "model/script.h"
+
+/* Ended connections whose details are kept; older ones are dropped and counted. */
+#define ENDED_MOST 10000
+
+struct process {
+	struct process_key key;
+	struct event_process identity; /* strings in `arena` */
+	char *arena;
+	bool identified;
+	struct script_name name;
+	char *wrapper;
+	bool gone;
+	__s32 exit_code;
+	UT_hash_handle hh;
+};
+
+struct holder {
+	__u32 pid;
+	__s32 fd;
+};
+
+struct connection {
+	__u64 cookie;
+	struct ledger_key ledger;
+	__u64 opened_at, ended_at;
+	__u64 last_traffic, sent, received;
+	__u16 local_port;
+	enum ending ending;
+	enum manner manner;
+	__s32 error, exit_code;
+	struct process_key closer;
+	char closer_comm[EVENT_COMM];
+	enum attribution attribution;
+	bool held;
+	__u32 tid;
+	char comm[EVENT_COMM];
+	struct holder_row *holders; /* as of the last snapshot */
+	size_t holder_count;
+	struct connection *next_ended; /* in the order of ending */
+	bool current;                  /* reachable by its cookie: a socket may connect again */
+	UT_hash_handle hh;
+};
+
+/* The books of one process image with one server. */
+struct ledger {
+	struct ledger_key key;
+	struct totals totals;  /* the kernel's, as of the last EVENT_TOTALS */
+	struct totals settled; /* of ledgers that the kernel has closed */
+	__s64 alive;           /* open sockets the running snapshot has found */
+	__s64 missing;         /* open by the books, not found by the last snapshot */
+	__u64 unknown;         /* … and not by the one after: ended unseen */
+	UT_hash_handle hh;
+};
+
+/* How many connections of a script are open, event by event: for its peak. */
+struct crowd {
+	char *script;
+	__s64 open, peak;
+	UT_hash_handle hh;
+};
+
+struct model {
+	struct event_session session;
+	char *session_texts;
+	bool has_session;
+	__u64 now, started;
+	enum stop_reason stop;
+	struct losses losses;
+	struct process *processes;
+	struct connection *connections; /* by cookie, the current one of each */
+	struct connection *ended_first, *ended_last;
+	size_t ended_count;
+	__u64 forgotten;
+	struct ledger *ledgers;
+	struct crowd *crowds;
+};
+
+/* model/snapshot.c reads these through the const model. */
+struct process *state_process(const struct model *model, const struct process_key *key);
+struct ledger *state_ledger(const struct model *model, const struct ledger_key *key);
+
+#endif

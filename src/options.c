@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* options.c: the option table and its parsing. */
+#include <argp.h>
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/text.h"
+#include "options.h"
+
+enum key {
+	KEY_ONCE = 256,
+	KEY_COMM,
+	KEY_CMDLINE,
+	KEY_CGROUP,
+	KEY_HOST,
+	KEY_OLDER,
+	KEY_OUTPUT_FILE,
+	KEY_RECORD,
+	KEY_REPLAY,
+	KEY_NO_REDACT,
+	KEY_CHECK,
+	KEY_NO_COLOR,
+	KEY_RING_SIZE,
+	KEY_LEDGERS,
+};
+
+static const struct argp_option rows[] = {
+	{0, 0, 0, 0, "What to watch, and for how long:", 1},
+	{"port", 'P', "PORT[,PORT…]", 0, "PostgreSQL's port (default 5432)", 1},
+	{"duration", 'd', "TIME", 0, "report after TIME: 30, 30s, 5m, 2h (default: until Ctrl-C)",
+		1},
+	{"once", KEY_ONCE, 0, 0, "report what is open now, at once", 1},
+	{"interval", 'i', "TIME", 0, "look at everything that is open every TIME (default 1s)", 1},
+	{0, 0, 0, 0, "What to show of it:", 2},
+	{"pid", 'p', "PID", 0, "only this process", 2},
+	{"user", 'u', "USER", 0, "only this user's processes (name or number)", 2},
+	{"comm", KEY_COMM, "PATTERN", 0, "only processes of this name (shell pattern)", 2},
+	{"cmdline", KEY_CMDLINE, "REGEX", 0, "only command lines that match", 2},
+	{"cgroup", KEY_CGROUP, "TEXT", 0, "only containers or systemd units whose name has TEXT",
+		2},
+	{"host", KEY_HOST, "ADDR[/LEN]", 0, "only servers at this address", 2},
+	{"older", KEY_OLDER, "TIME", 0, "idle for longer counts as IDLE (default 60s)", 2},
+	{"group-by", 'g', "WHAT", 0, "script (default), process, user, container, server", 2},
+	{"sort", 's', "KEY", 0,
+		"open, idle, oldest, opened, closed, abandoned, … (default: worst first)", 2},
+	{"rows", 'r', "N", 0, "at most N rows (default 0: all)", 2},
+	{0, 0, 0, 0, "How to show it:", 3},
+	{"output", 'o', "FORMAT", 0, "text (default), json, ndjson", 3},
+	{"output-file", KEY_OUTPUT_FILE, "FILE", 0,
+		"write there instead of standard output (mode 0600)", 3},
+	{"verbose", 'v', 0, 0, "processes and connections too; libbpf's messages", 3},
+	{"quiet", 'q', 0, 0, "only the table; no notes on standard error", 3},
+	{"no-color", KEY_NO_COLOR, 0, 0, "no colours (as with NO_COLOR set)", 3},
+	{"no-redact", KEY_NO_REDACT, 0, 0, "leave passwords in command lines", 3},
+	{0, 0, 0, 0, "Recordings:", 4},
+	{"record", KEY_RECORD, "FILE", 0, "write all that is seen to FILE (mode 0600)", 4},
+	{"replay", KEY_REPLAY, "FILE", 0,
+		"report from a recording instead of the kernel; needs no root", 4},
+	{0, 0, 0, 0, "Other:", 5},
+	{"check", KEY_CHECK, 0, 0, "can it run here? say what is missing and what mends it", 5},
+	{"ring-size", KEY_RING_SIZE, "BYTES", 0, "kernel buffer for details: 64K, 4M (default 4M)",
+		5},
+	{"ledgers", KEY_LEDGERS, "N", 0, "most processes counted at once (default 16384)", 5},
+	{0},
+};
+
+static const char doc[] =
+	"Which script is holding my PostgreSQL connections?\v"
+	"EXAMPLES\n"
+	"  sudo pgleaktrace                     watch until Ctrl-C, then report\n"
+	"  sudo pgleaktrace -d 30               watch for 30 seconds, then report\n"
+	"  sudo pgleaktrace --once -v           who holds what, right now\n"
+	"  sudo pgleaktrace -P 5432,6432 -d 5m  PostgreSQL and pgbouncer\n"
+	"  pgleaktrace --replay incident.ndjson a recording, without root\n\n"
+	"Exit status: 0 it ran, 1 it failed, 64 wrong usage, 69 the kernel lacks a need, 77 not "
+	"enough "
+	"privilege. That connections leak is no failure.";
+
+static void parse_ports(struct argp_state *state, struct options *o, const char *text)
+{
+	o->live.port_count = 0;
+	for (const char *at = text; *at;) {
+		char *end;
+		unsigned long port = strtoul(at, &end, 10);
+
+		if (end == at || (*end && *end != ',') || port < 1 || port > 65535)
+			argp_error(state, "-P %s: a port is a number from 1 to 65535", text);
+		if (o->live.port_count == EVENT_PORTS)
+			argp_error(state, "-P %s: at most %d ports", text, EVENT_PORTS);
+		o->live.ports[o->live.port_count++] = (__u16)port;
+		at = *end ? end + 1 : end;
+	}
+	if (!o->live.port_count)
+		argp_error(state, "-P: which port?");
+}
+
+static __u64 parse_time(struct argp_state *state, const char *name, const char *text)
+{
+	__u64 ns;
+
+	if (text_duration(text, &ns))
+		argp_error(state, "%s %s: a time is a number with s, ms, m or h: 30, 30s, 5m", name,
+			text);
+	return ns;
+}
+
+static __u32 parse_number(struct argp_state *state, const char *name, const char *text, __u32 most)
+{
+	char *end;
+	unsigned long n = strtoul(text, &end, 10);
+
+	if (end == text || *end || n > most || *text == '-')
+		argp_error(state, "%s %s: not a number from 0 to %u", name, text, most);
+	return (__u32)n;
+}
+
+static void parse_pid(struct argp_state *state, struct options *o, const char *text)
+{
+	char path[64];
+	struct stat st;
+
+	o->query.pid = parse_number(state, "-p", text, 1 << 22);
+	snprintf(path, sizeof(path), "/proc/%u", o->query.pid);
+	if (!o->query.pid)
+		argp_error(state, "-p %s: a process id is greater than 0", text);
+	if (stat(path, &st) && o->query.pid >= 1024)
+		fprintf(stderr,
+			"pgleaktrace: no process %s now; for the port, did you mean `-P %s`?\n",
+			text, text);
+}
+
+static void parse_host(struct argp_state *state, struct options *o, const char *text)
+{
+	char address[64];
+	const char *slash = strchr(text, '/');
+	unsigned most = 128, bits;
+
+	snprintf(address, sizeof(address), "%.*s", slash ? (int)(slash - text) : 63, text);
+	if (inet_pton(AF_INET, address, o->query.host + 12) == 1) {
+		memset(o->query.host, 0, 10);
+		o->query.host[10] = o->query.host[11] = 0xff;
+		most = 32;
+	} else if (inet_pton(AF_INET6, address, o->query.host) != 1) {
+		argp_error(state, "--host %s: not an IPv4 or IPv6 address", text);
+	}
+	bits = slash ? parse_number(state, "--host", slash + 1, most) : most;
+	o->query.host_bits = bits + (128 - most);
+}
+
+static void parse_ring(struct argp_state *state, struct options *o, const char *text)
+{
+	__u64 bytes;
+
+	if (text_size(text, &bytes) || bytes < 4096 || bytes > 1 << 30 || (bytes & (bytes - 1)))
+		argp_error(state, "--ring-size %s: a power of two from 4K to 1024M", text);
+	o->live.ring_size = (__u32)bytes;
+}
+
+static void parse_cmdline(struct argp_state *state, struct options *o, const char *text)
+{
+	char why[128];
+	int error = regcomp(&o->cmdline, text, REG_EXTENDED | REG_NOSUB);
+
+	if (error) {
+		regerror(error, &o->cmdline, why, sizeof(why));
+		argp_error(state, "--cmdline %s: %s", text, why);
+	}
+	o->query.cmdline = &o->cmdline;
+}
+
+static void parse_view(struct argp_state *state, struct options *o, const char *text)
+{
+	o->view = view_find(text);
+	if (!o->view)
+		argp_error(state, "-o %s: the formats are text, json, ndjson", text);
+}
+
+static void parse_group(struct argp_state *state, struct options *o, const char *text)
+{
+	int g = 0;
+
+	while (g < GROUPS && strcmp(group_by_name((enum group_by)g), text))
+		g++;
+	if (g == GROUPS)
+		argp_error(
+			state, "-g %s: group by script, process, user, container or server", text);
+	o->query.group_by = (enum group_by)g;
+}
+
+static void parse_sort(struct argp_state *state, struct options *o, const char *text)
+{
+	o->query.sort = count_field_find(text);
+	if (!o->query.sort)
+		argp_error(state, "-s %s: no such column; --help names them", text);
+}
+
+static error_t parse_show(int key, char *arg, struct argp_state *state, struct options *o)
+{
+	switch (key) {
+	case 'p': parse_pid(state, o, arg); break;
+	case 'u': o->query.user = arg; break;
+	case KEY_COMM: o->query.comm = arg; break;
+	case KEY_CMDLINE: parse_cmdline(state, o, arg); break;
+	case KEY_CGROUP: o->query.cgroup = arg; break;
+	case KEY_HOST: parse_host(state, o, arg); break;
+	case KEY_OLDER: o->query.older = parse_time(state, "--older", arg); break;
+	case 'g': parse_group(state, o, arg); break;
+	case 's': parse_sort(state, o, arg); break;
+	case 'r': o->query.rows = parse_number(state, "-r", arg, 1000000); break;
+	default: return ARGP_ERR_UNKNOWN;
+	}
+	return 0;
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct options *o = state->input;
+
+	switch (key) {
+	case 'P': parse_ports(state, o, arg); break;
+	case 'd': o->duration = parse_time(state, "-d", arg); break;
+	case KEY_ONCE: o->once = true; break;
+	case 'i':
+		o->interval = parse_time(state, "-i", arg);
+		if (o->interval < 100000000ull)
+			argp_error(state, "-i %s: at least 100ms", arg);
+		break;
+	case 'o': parse_view(state, o, arg); break;
+	case KEY_OUTPUT_FILE: o->output_file = arg; break;
+	case 'v': o->verbose = o->live.verbose = true; break;
+	case 'q': o->quiet = true; break;
+	case KEY_NO_COLOR: o->no_color = true; break;
+	case KEY_NO_REDACT: o->live.redact = false; break;
+	case KEY_RECORD: o->record = arg; break;
+	case KEY_REPLAY: o->replay = arg; break;
+	case KEY_CHECK: o->check = true; break;
+	case KEY_RING_SIZE: parse_ring(state, o, arg); break;
+	case KEY_LEDGERS: o->live.ledgers = parse_number(state, "--ledgers", arg, 1 << 20); break;
+	case ARGP_KEY_ARG:
+		argp_error(state, "what is \"%s\"? pgleaktrace takes only options", arg);
+		break;
+	case ARGP_KEY_END:
+		if (!o->live.ledgers)
+			argp_error(state, "--ledgers 0: at least 1");
+		if (o->once && o->duration)
+			argp_error(state, "--once looks once; -d watches: one of the two");
+		if (o->replay && (o->record || o->once || o->duration))
+			argp_error(state,
+				"--replay plays a whole recording: no --record, --once or -d");
+		break;
+	default: return parse_show(key, arg, state, o);
+	}
+	return 0;
+}
+
+static void print_version(FILE *out, struct argp_state *state)
+{
+	(void)state;
+	fputs("pgleaktrace " PGLEAKTRACE_VERSION "\n", out);
+}
+
+static const struct options defaults = {
+	.live = {.ports = {5432},
+		.port_count = 1,
+		.ring_size = 4 << 20,
+		.ledgers = 16384,
+		.redact = true},
+	.query = {.older = 60000000000ull},
+	.interval = 1000000000ull,
+};
+
+void options_parse(struct options *options, int argc, char **argv)
+{
+	static const struct argp argp = {.options = rows, .parser = parse, .doc = doc};
+
+	argp_program_version_hook = print_version;
+	argp_err_exit_status = EXIT_BAD_USAGE;
+	*options = defaults;
+	options->view = views[0];
+	argp_parse(&argp, argc, argv, 0, NULL, options);
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* options.h: the command line as a const struct. Rows of the table in options.c give names, help
+ * and defaults; --help is made from them. */
+#ifndef OPTIONS_H
+#define OPTIONS_H
+
+#include <pgleaktrace/stream.h>
+#include <pgleaktrace/view.h>
+
+/* sysexits.h where it has a name for it. */
+enum exit_status {
+	EXIT_OK = 0,
+	EXIT_FAILED = 1,
+	EXIT_BAD_USAGE = 64,
+	EXIT_KERNEL_LACKS = 69,
+	EXIT_NO_PRIVILEGE = 77,
+};
+
+struct options {
+	struct live_config live;
+	struct query query;
+	regex_t cmdline; /* query.cmdline points here */
+	const struct view *view;
+	const char *output_file, *record, *replay;
+	__u64 duration; /* ns, 0: until a signal */
+	__u64 interval; /* ns between snapshots */
+	bool once, check, quiet, verbose, no_color;
+};
+
+/* Exits for --help, --version and usage errors (64). */
+void options_parse(struct options *options, int argc, char **argv);
+
+#endif

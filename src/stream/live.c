@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * live.c: the kernel as a stream: loads and attaches bpf/, takes the first snapshot, and turns what
+ * the ring and the iterators say into events in their right order. The snapshot itself is in
+ * live_snapshot.c.
+ */
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "stream/live.h"
+
+static __u64 clock_now(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return (__u64)now.tv_sec * 1000000000ull + (__u64)now.tv_nsec;
+}
+
+__u64 live_now(void)
+{
+	return clock_now(CLOCK_BOOTTIME);
+}
+
+/* Takes ownership of `arena`. */
+static void queue_push(struct live *live, const union event *event, char *arena)
+{
+	if (live->queued == live->room) {
+		live->room = live->room ? live->room * 2 : 1024;
+		live->queue = xrealloc(live->queue, live->room * sizeof(*live->queue));
+	}
+	live->queue[live->queued].event = *event;
+	live->queue[live->queued++].arena = arena;
+}
+
+void live_push(struct live *live, const void *record, size_t size)
+{
+	union event event = {0};
+
+	memcpy(&event, record, size < sizeof(event) ? size : sizeof(event));
+	queue_push(live, &event, NULL);
+}
+
+static struct known *known_find(struct live *live, const struct process_key *key)
+{
+	struct known *known;
+
+	HASH_FIND(hh, live->known, key, sizeof(*key), known);
+	return known;
+}
+
+static struct known *known_add(struct live *live, const struct process_key *key)
+{
+	struct known *known = xcalloc(1, sizeof(*known));
+
+	known->key = *key;
+	HASH_ADD(hh, live->known, key, sizeof(known->key), known);
+	return known;
+}
+
+static void push_identity(struct live *live, struct identity *identity)
+{
+	union event event = {.process = identity->event};
+	struct known *known = known_find(live, &identity->event.process);
+
+	if (!known)
+		known = known_add(live, &identity->event.process);
+	if (known->unreadable && live->unreadable)
+		live->unreadable--; /* made up for */
+	known->unreadable = false;
+	queue_push(live, &event, identity->arena);
+}
+
+void live_introduce(struct live *live, const struct process_key *key)
+{
+	struct identity identity;
+
+	if (!key->pid || known_find(live, key))
+		return;
+	if (identity_from_proc(&identity, key, live->config.redact)) {
+		known_add(live, key)->unreadable = true;
+		live->unreadable++;
+		return;
+	}
+	identity.event.head.time = live_now();
+	push_identity(live, &identity);
+}
+
+static int on_record(void *context, void *data, size_t size)
+{
+	struct live *live = context;
+	const struct event_head *head = data;
+	struct identity identity;
+
+	if (head->kind == EVENT_PROCESS) {
+		identity_from_capture(&identity, data, live->config.redact);
+		push_identity(live, &identity);
+		return 0;
+	}
+	if (head->kind == EVENT_OPEN)
+		live_introduce(live, &((struct event_open *)data)->ledger.process);
+	else if (head->kind == EVENT_FAIL)
+		live_introduce(live, &((struct event_fail *)data)->ledger.process);
+	live_push(live, data, size);
+	return 0;
+}
+
+static int live_fd(const struct stream *stream)
+{
+	return ring_buffer__epoll_fd(((const struct live *)stream)->ring);
+}
+
+static int live_next(struct stream *stream, union event *event)
+{
+	struct live *live = (struct live *)stream;
+
+	free(live->arena);
+	live->arena = NULL;
+	if (live->taken == live->queued) {
+		live->taken = live->queued = 0;
+		return live->stopped ? -ENODATA : 0;
+	}
+	*event = live->queue[live->taken].event;
+	live->arena = live->queue[live->taken++].arena;
+	return 1;
+}
+
+int live_poll(struct stream *stream)
+{
+	int n = ring_buffer__consume(((struct live *)stream)->ring);
+
+	return n < 0 ? n : 0;
+}
+
+static void live_stop(struct stream *stream, enum stop_reason reason)
+{
+	struct live *live = (struct live *)stream;
+	struct event_stop event = {
+		.head = {EVENT_STOP, sizeof(event), live_now()}, .reason = reason};
+
+	live_push(live, &event, sizeof(event));
+	live->stopped = true;
+}
+
+static void live_close(struct stream *stream)
+{
+	struct live *live = (struct live *)stream;
+	struct known *known, *next;
+
+	ring_buffer__free(live->ring);
+	for (int i = 0; i < PASSES; i++)
+		bpf_link__destroy(live->passes[i]);
+	pgleaktrace_bpf__destroy(live->skel);
+	HASH_ITER (hh, live->known, known, next) {
+		HASH_DEL(live->known, known);
+		free(known);
+	}
+	while (live->taken < live->queued)
+		free(live->queue[live->taken++].arena);
+	free(live->arena);
+	free(live->queue);
+	free(live);
+}
+
+static const struct stream_ops live_ops = {
+	.fd = live_fd,
+	.next = live_next,
+	.poll = live_poll,
+	.snapshot = live_snapshot,
+	.stop = live_stop,
+	.close = live_close,
+};
+
+static int quiet_print(enum libbpf_print_level level, const char *format, va_list args)
+{
+	(void)level;
+	(void)format;
+	(void)args;
+	return 0;
+}
+
+static int verbose_print(enum libbpf_print_level level, const char *format, va_list args)
+{
+	return level == LIBBPF_DEBUG ? 0 : vfprintf(stderr, format, args);
+}
+
+static void live_configure(struct live *live, const struct live_config *config)
+{
+	struct pgleaktrace_bpf *skel = live->skel;
+	struct timespec tick;
+
+	for (__u32 i = 0; i < config->port_count; i++)
+		skel->rodata->watched_ports[i] = config->ports[i];
+	skel->rodata->watched_count = config->port_count;
+	skel->rodata->ring_size = config->ring_size;
+	/* The coarse clock advances once a jiffy: its resolution is the length of one. */
+	clock_getres(CLOCK_MONOTONIC_COARSE, &tick);
+	skel->rodata->tick_ns = (__u64)tick.tv_nsec;
+	skel->bss->adopting = 1;
+	bpf_map__set_max_entries(skel->maps.events, config->ring_size);
+	bpf_map__set_max_entries(skel->maps.ledgers, config->ledgers);
+	bpf_map__set_max_entries(skel->maps.processes, config->ledgers);
+}
+
+static int live_attach(struct live *live)
+{
+	union bpf_iter_link_info info = {
+		.map.map_fd = (__u32)bpf_map__fd(live->skel->maps.connections)};
+	LIBBPF_OPTS(
+		bpf_iter_attach_opts, sockets, .link_info = &info, .link_info_len = sizeof(info));
+	struct bpf_program *hooks[] = {live->skel->progs.hook_sock_state,
+		live->skel->progs.hook_sock_destroy, live->skel->progs.hook_exec,
+		live->skel->progs.hook_exit};
+	struct bpf_link **links[] = {&live->skel->links.hook_sock_state,
+		&live->skel->links.hook_sock_destroy, &live->skel->links.hook_exec,
+		&live->skel->links.hook_exit};
+
+	/* Iterators first: they are passive; the hooks start the clock. */
+	live->passes[PASS_LISTENERS] =
+		bpf_program__attach_iter(live->skel->progs.snapshot_listeners, NULL);
+	live->passes[PASS_FILES] = bpf_program__attach_iter(live->skel->progs.snapshot_files, NULL);
+	live->passes[PASS_SOCKETS] =
+		bpf_program__attach_iter(live->skel->progs.snapshot_sockets, &sockets);
+	for (int i = 0; i < PASSES; i++)
+		if (!live->passes[i])
+			return -errno;
+	for (size_t i = 0; i < sizeof(hooks) / sizeof(hooks[0]); i++) {
+		*links[i] = bpf_program__attach(hooks[i]);
+		if (!*links[i])
+			return -errno;
+	}
+	return 0;
+}
+
+static int say_why(int error, char *why, size_t size)
+{
+	if (error == -EPERM || error == -EACCES)
+		snprintf(why, size,
+			"not enough privilege to load BPF programs: run it as root, with sudo");
+	else if (access("/sys/kernel/btf/vmlinux", R_OK))
+		snprintf(why, size,
+			"this kernel has no BTF (/sys/kernel/btf/vmlinux): it needs "
+			"CONFIG_DEBUG_INFO_BTF=y, as every current distribution's kernel has");
+	else
+		snprintf(why, size,
+			"this kernel refuses a BPF program (%s): run with --check to see what is "
+			"missing",
+			strerror(-error));
+	return error;
+}
+
+static void push_session(struct live *live)
+{
+	struct event_session event = {
+		.head = {EVENT_SESSION, sizeof(event), live_now()},
+		.wall = clock_now(CLOCK_REALTIME),
+		.port_count = live->config.port_count,
+		.host = live->host.nodename,
+		.kernel = live->host.release,
+		.version = PGLEAKTRACE_VERSION,
+	};
+
+	memcpy(event.ports, live->config.ports, sizeof(event.ports));
+	live_push(live, &event, sizeof(event));
+}
+
+static int live_load(struct live *live)
+{
+	int error;
+
+	live->skel = pgleaktrace_bpf__open();
+	if (!live->skel)
+		return -errno;
+	live_configure(live, &live->config);
+	error = pgleaktrace_bpf__load(live->skel);
+	if (error)
+		return error;
+	live->ring = ring_buffer__new(bpf_map__fd(live->skel->maps.events), on_record, live, NULL);
+	return live->ring ? 0 : -errno;
+}
+
+int stream_live_open(struct stream **out, const struct live_config *config, char *why, size_t size)
+{
+	struct live *live = xcalloc(1, sizeof(*live));
+	int error;
+
+	live->stream.ops = &live_ops;
+	live->config = *config;
+	uname(&live->host);
+	libbpf_set_print(config->verbose ? verbose_print : quiet_print);
+	error = live_load(live);
+	if (!error) {
+		push_session(live);
+		error = live_attach(live);
+	}
+	if (!error)
+		error = live_snapshot(&live->stream);
+	if (error) {
+		say_why(error, why, size);
+		live_close(&live->stream);
+		return error;
+	}
+	*out = &live->stream;
+	return 0;
+}

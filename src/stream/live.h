@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* live.h: the live stream's inside, shared by live.c (ring, queue) and live_snapshot.c (iterators,
+ * ledgers). */
+#ifndef STREAM_LIVE_H
+#define STREAM_LIVE_H
+
+#include <sys/utsname.h>
+#include <uthash.h>
+
+#include "pgleaktrace.skel.h"
+#include "stream/proc.h"
+#include "stream/stream.h"
+
+enum pass { PASS_LISTENERS, PASS_FILES, PASS_SOCKETS, PASSES };
+
+/* A process whose identity was sent, or that can't be had. */
+struct known {
+	struct process_key key;
+	bool unreadable;
+	unsigned ledgers; /* alive in the kernel's map, counted by each snapshot */
+	UT_hash_handle hh;
+};
+
+struct queued {
+	union event event;
+	char *arena; /* the event's strings */
+};
+
+struct live {
+	struct stream stream;
+	struct live_config config;
+	struct utsname host;
+	struct pgleaktrace_bpf *skel;
+	struct ring_buffer *ring;
+	struct bpf_link *passes[PASSES];
+	struct known *known;
+	struct queued *queue;
+	size_t taken, queued, room;
+	char *arena; /* strings of the event handed out last */
+	__u32 snapshots;
+	__u64 unreadable, sockets_full;
+	bool stopped;
+};
+
+__u64 live_now(void);
+int live_poll(struct stream *stream);
+int live_snapshot(struct stream *stream);
+/* Queues a kernel record as it is. */
+void live_push(struct live *live, const void *record, size_t size);
+/* Makes sure that EVENT_PROCESS for this key is queued, if the process can be read at all. */
+void live_introduce(struct live *live, const struct process_key *key);
+
+#endif

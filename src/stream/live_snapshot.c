@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * live_snapshot.c: one look at everything that is open, then the books. The rows are gathered
+ * first, then the ring is emptied, then the rows follow: so that a row never speaks of a connection
+ * whose opening is still in the ring.
+ */
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "stream/live.h"
+
+struct rows {
+	char *bytes;
+	size_t used, size;
+};
+
+static int pass_run(struct live *live, enum pass pass, struct rows *rows)
+{
+	int fd = bpf_iter_create(bpf_link__fd(live->passes[pass]));
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	do {
+		if (rows->used + 65536 > rows->size) {
+			rows->size = rows->size ? rows->size * 2 : 1 << 20;
+			rows->bytes = xrealloc(rows->bytes, rows->size);
+		}
+		n = read(fd, rows->bytes + rows->used, rows->size - rows->used);
+		if (n > 0)
+			rows->used += (size_t)n;
+	} while (n > 0 || (n < 0 && (errno == EINTR || errno == EAGAIN)));
+	n = n < 0 ? -errno : 0;
+	close(fd);
+	return (int)n;
+}
+
+static void push_rows(struct live *live, const struct rows *rows)
+{
+	for (size_t at = 0; at + sizeof(struct event_head) <= rows->used;) {
+		const struct event_head *head = (const void *)(rows->bytes + at);
+
+		if (head->kind == EVENT_HOLDER)
+			live_introduce(live, &((const struct event_holder *)head)->process);
+		else
+			live_introduce(live, &((const struct event_socket *)head)->ledger.process);
+		live_push(live, head, head->size);
+		at += head->size;
+	}
+}
+
+static void push_bracket(struct live *live, __u32 begins)
+{
+	struct event_snapshot event = {
+		.head = {EVENT_SNAPSHOT, sizeof(event), live_now()},
+		.begins = begins,
+		.number = live->snapshots,
+	};
+
+	live_push(live, &event, sizeof(event));
+}
+
+static __u64 recursion_misses(struct live *live)
+{
+	struct bpf_program *hooks[] = {live->skel->progs.hook_sock_state,
+		live->skel->progs.hook_sock_destroy, live->skel->progs.hook_exec,
+		live->skel->progs.hook_exit};
+	__u64 misses = 0;
+
+	for (size_t i = 0; i < sizeof(hooks) / sizeof(hooks[0]); i++) {
+		struct bpf_prog_info info = {0};
+		__u32 size = sizeof(info);
+
+		if (!bpf_obj_get_info_by_fd(bpf_program__fd(hooks[i]), &info, &size))
+			misses += info.recursion_misses;
+	}
+	return misses;
+}
+
+/* Indices are enum loss of bpf/pgleaktrace.bpf.h, in this order. */
+static void push_losses(struct live *live)
+{
+	struct event_loss event = {.head = {EVENT_LOSS, sizeof(event), live_now()}};
+
+	event.losses.ring_full = live->skel->bss->lost[0];
+	event.losses.ledger_full = live->skel->bss->lost[1];
+	event.losses.sockets_full = live->skel->bss->lost[2];
+	event.losses.recursion_misses = recursion_misses(live);
+	event.losses.unreadable = live->unreadable;
+	live_push(live, &event, sizeof(event));
+}
+
+/* Dead, and nothing of it can change any more. */
+static bool ledger_settled(struct live *live, const struct ledger_key *key, const struct totals *t)
+{
+	struct {
+		__u8 introduced, gone;
+	} state;
+
+	return !bpf_map_lookup_elem(
+		       bpf_map__fd(live->skel->maps.processes), &key->process, &state) &&
+	       state.gone && !t->open && !t->held && t->attempted == t->opened + t->failed;
+}
+
+static void push_totals(
+	struct live *live, const struct ledger_key *key, const struct totals *totals, bool gone)
+{
+	struct event_totals event = {
+		.head = {EVENT_TOTALS, sizeof(event), live_now()},
+		.ledger = *key,
+		.totals = *totals,
+		.gone = gone,
+	};
+
+	live_push(live, &event, sizeof(event));
+}
+
+static void count_ledger(struct live *live, const struct process_key *key)
+{
+	struct known *known;
+
+	HASH_FIND(hh, live->known, key, sizeof(*key), known);
+	if (known)
+		known->ledgers++;
+}
+
+/* Processes that are gone and have no ledger left are forgotten, here and in the kernel: what the
+ * model needs of them it has. */
+static void forget_gone(struct live *live, const struct process_key *keys, size_t count)
+{
+	int fd = bpf_map__fd(live->skel->maps.processes);
+
+	for (size_t i = 0; i < count; i++) {
+		struct known *known;
+
+		HASH_FIND(hh, live->known, &keys[i], sizeof(keys[i]), known);
+		if (!known || known->ledgers)
+			continue;
+		bpf_map_delete_elem(fd, &keys[i]);
+		HASH_DEL(live->known, known);
+		free(known);
+	}
+}
+
+/* Keys first, values after: deleting while walking would lose the place. */
+static struct ledger_key *ledger_keys(int fd, size_t *count)
+{
+	struct ledger_key *keys = NULL, key, *previous = NULL;
+	size_t room = 0;
+
+	*count = 0;
+	while (!bpf_map_get_next_key(fd, previous, &key)) {
+		if (*count == room) {
+			room = room ? room * 2 : 256;
+			keys = xrealloc(keys, room * sizeof(*keys));
+		}
+		keys[*count] = key;
+		previous = &keys[(*count)++];
+	}
+	return keys;
+}
+
+static void push_ledgers(struct live *live)
+{
+	int fd = bpf_map__fd(live->skel->maps.ledgers);
+	struct ledger_key *keys, none = {0};
+	struct process_key *gone;
+	struct totals totals;
+	size_t count, gone_count = 0;
+	struct known *known, *next;
+	__u32 zero = 0;
+
+	HASH_ITER (hh, live->known, known, next)
+		known->ledgers = 0;
+	keys = ledger_keys(fd, &count);
+	gone = xcalloc(count + 1, sizeof(*gone));
+	for (size_t i = 0; i < count; i++) {
+		bool settled;
+
+		if (bpf_map_lookup_elem(fd, &keys[i], &totals))
+			continue;
+		settled = ledger_settled(live, &keys[i], &totals);
+		push_totals(live, &keys[i], &totals, settled);
+		if (settled) {
+			bpf_map_delete_elem(fd, &keys[i]);
+			gone[gone_count++] = keys[i].process;
+		} else {
+			count_ledger(live, &keys[i].process);
+		}
+	}
+	forget_gone(live, gone, gone_count);
+	free(gone);
+	free(keys);
+	if (!bpf_map_lookup_elem(bpf_map__fd(live->skel->maps.unattributed), &zero, &totals) &&
+		(totals.attempted || totals.adopted))
+		push_totals(live, &none, &totals, false);
+}
+
+int live_snapshot(struct stream *stream)
+{
+	struct live *live = (struct live *)stream;
+	bool adopt = live->skel->bss->adopting || live->skel->bss->lost[2] > live->sockets_full;
+	struct rows rows = {0};
+	int error = 0;
+
+	live->snapshots++;
+	push_bracket(live, 1);
+	if (adopt) {
+		live->sockets_full = live->skel->bss->lost[2];
+		error = pass_run(live, PASS_LISTENERS, &rows);
+		live->skel->bss->adopting = 1;
+	}
+	if (!error)
+		error = pass_run(live, PASS_FILES, &rows);
+	live->skel->bss->adopting = 0;
+	if (!error)
+		error = pass_run(live, PASS_SOCKETS, &rows);
+	live_poll(stream);
+	push_rows(live, &rows);
+	push_ledgers(live);
+	push_losses(live);
+	push_bracket(live, 0);
+	free(rows.bytes);
+	return error;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* proc.h: what /proc adds to an identity while the process still lives, and the fallback for one
+ * the kernel could not capture. */
+#ifndef STREAM_PROC_H
+#define STREAM_PROC_H
+
+#include <stdbool.h>
+#include <pgleaktrace/event.h>
+
+/* An identity and the memory its strings live in. */
+struct identity {
+	struct event_process event;
+	char *arena;
+	size_t used, size;
+};
+
+/* From the kernel's record; then /proc adds user, container, unit, ancestors. */
+void identity_from_capture(
+	struct identity *out, const struct process_capture *capture, bool redact);
+
+/* From /proc alone; -ESRCH when no such process (pid and start time) is there. */
+int identity_from_proc(struct identity *out, const struct process_key *key, bool redact);
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* stream.c: the public face; live.c and replay.c stand behind it. */
+#include "stream/stream.h"
+
+int stream_fd(const struct stream *stream)
+{
+	return stream->ops->fd(stream);
+}
+
+int stream_next(struct stream *stream, union event *event)
+{
+	return stream->ops->next(stream, event);
+}
+
+int stream_poll(struct stream *stream)
+{
+	return stream->ops->poll(stream);
+}
+
+int stream_snapshot(struct stream *stream)
+{
+	return stream->ops->snapshot(stream);
+}
+
+void stream_stop(struct stream *stream, enum stop_reason reason)
+{
+	stream->ops->stop(stream, reason);
+}
+
+void stream_close(struct stream *stream)
+{
+	if (stream)
+		stream->ops->close(stream);
+}

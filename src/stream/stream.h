@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* stream/stream.h: what a kind of stream must provide to stand behind the public face. */
+#ifndef STREAM_STREAM_H
+#define STREAM_STREAM_H
+
+#include <pgleaktrace/stream.h>
+
+struct stream_ops {
+	int (*fd)(const struct stream *);
+	int (*next)(struct stream *, union event *);
+	int (*poll)(struct stream *);
+	int (*snapshot)(struct stream *);
+	void (*stop)(struct stream *, enum stop_reason);
+	void (*close)(struct stream *);
+};
+
+/* First member of every stream. */
+struct stream {
+	const struct stream_ops *ops;
+};
+
+#endif

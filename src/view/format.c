@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* format.c: see format.h. */
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "view/format.h"
+
+void format_address(char *out, size_t size, const struct server_key *server)
+{
+	if (server->family == AF_INET)
+		inet_ntop(AF_INET, server->address + 12, out, (socklen_t)size);
+	else
+		inet_ntop(AF_INET6, server->address, out, (socklen_t)size);
+}
+
+void format_server(char *out, size_t size, const struct server_key *server)
+{
+	char address[INET6_ADDRSTRLEN];
+
+	format_address(address, sizeof(address), server);
+	snprintf(out, size, server->family == AF_INET ? "%s:%u" : "[%s]:%u", address, server->port);
+}
+
+void format_exit(char *out, size_t size, int exit_code)
+{
+	if (WIFSIGNALED(exit_code))
+		snprintf(out, size, "killed by signal %d", WTERMSIG(exit_code));
+	else
+		snprintf(out, size, "exit status %d", WEXITSTATUS(exit_code));
+}
+
+char *format_argv(const struct event_process *identity)
+{
+	size_t length = identity->argv_length;
+	char *line = xmemdup(identity->argv, length), *clean;
+
+	while (length && !line[length - 1])
+		length--;
+	for (size_t i = 0; i < length; i++)
+		if (!line[i])
+			line[i] = ' ';
+	clean = text_clean(line, length);
+	free(line);
+	return clean;
+}
+
+static void wall_of(const struct event_session *session, __u64 boot, struct tm *tm, unsigned *ms)
+{
+	__u64 wall = session ? session->wall + (boot - session->head.time) : boot;
+	time_t seconds = (time_t)(wall / 1000000000ull);
+
+	gmtime_r(&seconds, tm);
+	*ms = (unsigned)(wall / 1000000ull % 1000);
+}
+
+void format_time(char *out, size_t size, const struct event_session *session, __u64 boot)
+{
+	struct tm tm;
+	unsigned ms;
+	char day[32];
+
+	wall_of(session, boot, &tm, &ms);
+	strftime(day, sizeof(day), "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(out, size, "%s.%03uZ", day, ms);
+}
+
+void format_clock(char *out, size_t size, const struct event_session *session, __u64 boot)
+{
+	struct tm tm;
+	unsigned ms;
+
+	wall_of(session, boot, &tm, &ms);
+	snprintf(out, size, "%02d:%02d:%02d.%03u", tm.tm_hour, tm.tm_min, tm.tm_sec, ms);
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* format.h: what several views write the same way. */
+#ifndef VIEW_FORMAT_H
+#define VIEW_FORMAT_H
+
+#include <stddef.h>
+#include <pgleaktrace/model.h>
+
+/* "127.0.0.1", "::1"; v4-mapped addresses as IPv4. */
+void format_address(char *out, size_t size, const struct server_key *server);
+/* "127.0.0.1:5432", "[::1]:5432". */
+void format_server(char *out, size_t size, const struct server_key *server);
+/* "status 3", "killed by signal 9". */
+void format_exit(char *out, size_t size, int exit_code);
+/* argv as one clean line; caller frees. */
+char *format_argv(const struct event_process *identity);
+/* RFC 3339 in UTC, milliseconds. */
+void format_time(char *out, size_t size, const struct event_session *session, __u64 boot);
+/* Wall clock "HH:MM:SS.mmm", UTC. */
+void format_clock(char *out, size_t size, const struct event_session *session, __u64 boot);
+
+#endif

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* json.c: the report as one object (json), and the event stream before it (ndjson); the shape is
+ * docs/report.schema.json. */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "base/text.h"
+#include "base/codec.h"
+#include "view/format.h"
+#include "view/lines.h"
+
+static json_t *seconds(__u64 ns)
+{
+	return json_real((double)(ns / 1000000ull) / 1000.0);
+}
+
+static json_t *text(const char *t)
+{
+	char *safe = text_json_safe(t, strlen(t));
+	json_t *out = json_string(safe);
+
+	free(safe);
+	return out;
+}
+
+static void set_text(json_t *to, const char *key, const char *value)
+{
+	if (value)
+		json_object_set_new(to, key, text(value));
+}
+
+static void set_id(json_t *to, const char *key, __u64 id)
+{
+	char number[24];
+
+	snprintf(number, sizeof(number), "%llu", (unsigned long long)id);
+	json_object_set_new(to, key, json_string(number));
+}
+
+static void set_counts(json_t *to, const struct counts *counts)
+{
+	for (size_t i = 0; i < count_field_count; i++) {
+		__u64 n = count_fields[i].get(counts);
+
+		json_object_set_new(to, count_fields[i].name,
+			count_fields[i].is_age ? seconds(n) : json_integer((json_int_t)n));
+	}
+}
+
+static json_t *argv_json(const char *argv, size_t length)
+{
+	json_t *out = json_array();
+
+	for (size_t at = 0; at < length;) {
+		size_t n = strnlen(argv + at, length - at);
+		char *safe = text_json_safe(argv + at, n);
+
+		json_array_append_new(out, json_string(safe));
+		free(safe);
+		at += n + 1;
+	}
+	return out;
+}
+
+static json_t *ancestors_json(const struct event_process *e)
+{
+	json_t *out = json_array();
+
+	for (__u32 i = 0; i < e->ancestor_count; i++) {
+		json_t *one = json_object();
+
+		json_object_set_new(one, "pid", json_integer(e->ancestors[i].pid));
+		set_text(one, "name", e->ancestors[i].comm);
+		json_object_set_new(one, "command_args",
+			argv_json(e->ancestors[i].argv, e->ancestors[i].argv_length));
+		json_array_append_new(out, one);
+	}
+	return out;
+}
+
+static void set_identity(json_t *to, const struct event_process *e)
+{
+	json_object_set_new(to, "parent_pid", json_integer(e->parent));
+	json_object_set_new(to, "command_args", argv_json(e->argv, e->argv_length));
+	json_object_set_new(to, "command_truncated", json_boolean(e->argv_truncated));
+	set_text(to, "name", e->comm);
+	set_text(to, "executable_path", e->exe);
+	set_text(to, "working_directory", e->cwd);
+	json_object_set_new(to, "user_id", json_integer(e->uid));
+	set_text(to, "owner", e->user);
+	set_text(to, "container_id", e->container);
+	set_text(to, "systemd_unit", e->unit);
+	json_object_set_new(to, "namespace_pid", json_integer(e->pid_in_ns));
+	json_object_set_new(to, "network_namespace", json_integer(e->netns));
+	json_object_set_new(to, "pid_namespace", json_integer(e->pidns));
+	set_id(to, "cgroup_id", e->cgroup);
+	json_object_set_new(to, "ancestors", ancestors_json(e));
+}
+
+static json_t *process_identity_json(const struct process_row *p)
+{
+	json_t *out = json_object();
+
+	json_object_set_new(out, "pid", json_integer(p->key.pid));
+	set_id(out, "start_time", p->key.start);
+	json_object_set_new(out, "exec", json_integer(p->key.exec));
+	json_object_set_new(out, "gone", json_boolean(p->gone));
+	if (p->gone && WIFSIGNALED(p->exit_code))
+		json_object_set_new(out, "signal", json_integer(WTERMSIG(p->exit_code)));
+	else if (p->gone)
+		json_object_set_new(out, "exit_status", json_integer(WEXITSTATUS(p->exit_code)));
+	if (p->identity)
+		set_identity(out, p->identity);
+	return out;
+}
+
+static json_t *server_json(const struct server_key *key)
+{
+	char address[64];
+	json_t *out = json_object();
+
+	format_address(address, sizeof(address), key);
+	json_object_set_new(out, "address", json_string(address));
+	json_object_set_new(out, "port", json_integer(key->port));
+	return out;
+}
+
+static void set_ending(json_t *out, const struct connection_row *row)
+{
+	set_text(out, "manner", manner_name(row->manner));
+	if (row->error)
+		json_object_set_new(out, "errno", json_integer(row->error));
+	if (row->manner == MANNER_EXIT && WIFSIGNALED(row->exit_code))
+		json_object_set_new(out, "signal", json_integer(WTERMSIG(row->exit_code)));
+	else if (row->manner == MANNER_EXIT)
+		json_object_set_new(out, "exit_status", json_integer(WEXITSTATUS(row->exit_code)));
+	if (row->closer.pid) {
+		json_t *closer = json_object();
+
+		json_object_set_new(closer, "pid", json_integer(row->closer.pid));
+		set_text(closer, "thread_name", row->closer_comm);
+		json_object_set_new(out, "closer", closer);
+	}
+}
+
+static json_t *connection_json(
+	const struct connection_row *row, const struct event_session *session)
+{
+	json_t *out = json_object(), *holders = json_array();
+	char time[40];
+
+	set_id(out, "cookie", row->cookie);
+	json_object_set_new(
+		out, "state", json_string(row->held ? "held" : ending_name(row->ending)));
+	set_text(out, "attribution", attribution_name(row->attribution));
+	json_object_set_new(out, "server", server_json(&row->server));
+	json_object_set_new(out, "local_port", json_integer(row->local_port));
+	format_time(time, sizeof(time), session, row->opened_at);
+	json_object_set_new(out, "opened_at", json_string(time));
+	json_object_set_new(out, "age", seconds(row->age));
+	json_object_set_new(out, "idle", seconds(row->idle));
+	json_object_set_new(out, "sent", json_integer((json_int_t)row->sent));
+	json_object_set_new(out, "received", json_integer((json_int_t)row->received));
+	json_object_set_new(out, "thread_id", json_integer(row->tid));
+	set_text(out, "thread_name", row->comm);
+	if (row->ended_at) {
+		json_object_set_new(out, "ending", json_string(ending_name(row->ending)));
+		set_ending(out, row);
+	}
+	for (size_t i = 0; i < row->holder_count && (!row->ended_at || row->held); i++)
+		json_array_append_new(
+			holders, json_pack("{s:i,s:i}", "pid", (int)row->holders[i].pid, "fd",
+					 row->holders[i].fd));
+	json_object_set_new(out, "holders", holders);
+	return out;
+}
+
+static json_t *process_json(const struct process_row *p, const struct event_session *session)
+{
+	json_t *out = json_object(), *list = json_array();
+
+	json_object_set_new(out, "process", process_identity_json(p));
+	set_text(out, "script", p->script);
+	set_counts(out, &p->counts);
+	for (size_t i = 0; i < p->connection_count; i++)
+		json_array_append_new(list, connection_json(&p->connections[i], session));
+	json_object_set_new(out, "connection_list", list);
+	return out;
+}
+
+static json_t *findings_json(
+	const struct finding *findings, size_t count, const struct group_row *group)
+{
+	json_t *out = json_array();
+
+	for (size_t i = 0; i < count; i++) {
+		const struct rule_row *rule = &rule_rows[findings[i].rule];
+
+		if (findings[i].group != group)
+			continue;
+		json_array_append_new(out,
+			json_pack("{s:s,s:s,s:s,s:s}", "rule", rule->id, "severity", rule->severity,
+				"evidence", findings[i].evidence, "advice", rule->advice));
+	}
+	return out;
+}
+
+static json_t *groups_json(const struct snapshot *s)
+{
+	struct finding *findings;
+	size_t count = findings_of(s, &findings);
+	json_t *out = json_array();
+
+	for (size_t g = 0; g < s->group_count; g++) {
+		const struct group_row *row = &s->groups[g];
+		json_t *one = json_object(), *list = json_array();
+
+		set_text(one, group_by_name(s->group_by), row->name);
+		set_text(one, "wrapper", row->wrapper);
+		set_text(one, "runtime", row->runtime);
+		json_object_set_new(one, "processes", json_integer((json_int_t)row->process_count));
+		set_counts(one, &row->counts);
+		for (size_t i = 0; i < row->process_count; i++)
+			json_array_append_new(list, process_json(&row->processes[i], s->session));
+		json_object_set_new(one, "process_list", list);
+		json_object_set_new(one, "findings", findings_json(findings, count, row));
+		json_array_append_new(out, one);
+	}
+	free(findings);
+	return out;
+}
+
+static json_t *servers_json(const struct snapshot *s)
+{
+	json_t *out = json_array();
+
+	for (size_t i = 0; i < s->server_count; i++) {
+		json_t *one = server_json(&s->servers[i].key);
+
+		json_object_set_new(
+			one, "network_namespace", json_integer(s->servers[i].key.netns));
+		set_counts(one, &s->servers[i].counts);
+		json_array_append_new(out, one);
+	}
+	return out;
+}
+
+static json_t *losses_json(const struct losses *l)
+{
+	return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "ring_full", (json_int_t)l->ring_full,
+		"ledger_full", (json_int_t)l->ledger_full, "sockets_full",
+		(json_int_t)l->sockets_full, "recursion_misses", (json_int_t)l->recursion_misses,
+		"drift", (json_int_t)l->drift, "unreadable", (json_int_t)l->unreadable, "bad_lines",
+		(json_int_t)l->bad_lines);
+}
+
+static json_t *report_json(const struct snapshot *s)
+{
+	static const char *const keys[GROUPS] = {
+		"scripts", "process_groups", "users", "containers", "by_server"};
+	json_t *out = json_object(), *ports = json_array();
+	char time[40];
+
+	json_object_set_new(out, "schema", json_string(CODEC_SCHEMA));
+	json_object_set_new(out, "type", json_string("report"));
+	format_time(time, sizeof(time), s->session, s->now);
+	json_object_set_new(out, "timestamp", json_string(time));
+	if (s->session) {
+		set_text(out, "host", s->session->host);
+		set_text(out, "kernel", s->session->kernel);
+		set_text(out, "version", s->session->version);
+		for (__u32 i = 0; i < s->session->port_count; i++)
+			json_array_append_new(ports, json_integer(s->session->ports[i]));
+	}
+	json_object_set_new(out, "ports", ports);
+	json_object_set_new(out, "duration", seconds(s->now - s->started));
+	json_object_set_new(out, "complete", json_boolean(s->complete));
+	json_object_set_new(out, "truncated", json_boolean(s->stop == STOP_TRUNCATED));
+	json_object_set_new(out, "older", seconds(s->older));
+	json_object_set_new(out, "servers", servers_json(s));
+	json_object_set_new(out, keys[s->group_by], groups_json(s));
+	json_object_set_new(out, "groups_hidden", json_integer((json_int_t)s->groups_hidden));
+	json_object_set_new(out, "connections_omitted", json_integer((json_int_t)s->forgotten));
+	json_object_set_new(out, "losses", losses_json(&s->losses));
+	return out;
+}
+
+static void print_object(const struct view_context *c, json_t *object)
+{
+	json_dumpf(object, c->out, JSON_COMPACT);
+	fputc('\n', c->out);
+	fflush(c->out);
+	json_decref(object);
+}
+
+static void json_report(const struct view_context *c, const struct snapshot *s)
+{
+	print_object(c, report_json(s));
+}
+
+static void json_error(const struct view_context *c, const char *message)
+{
+	print_object(c, json_pack("{s:s,s:s,s:s}", "schema", CODEC_SCHEMA, "type", "error",
+				"message", message));
+}
+
+static void ndjson_event(
+	const struct view_context *c, const struct model *m, const union event *event)
+{
+	json_t *object = codec_encode(event);
+	char time[40];
+
+	if (!object)
+		return;
+	format_time(time, sizeof(time),
+		event->head.kind == EVENT_SESSION ? &event->session : model_session(m),
+		event->head.time);
+	json_object_set_new(object, "timestamp", json_string(time));
+	json_dumpf(object, c->out, JSON_COMPACT);
+	fputc('\n', c->out);
+	json_decref(object);
+	if (event->head.kind == EVENT_SNAPSHOT)
+		fflush(c->out);
+}
+
+const struct view json_view = {
+	.name = "json",
+	.help = "the report as one JSON object",
+	.report = json_report,
+	.error = json_error,
+};
+
+const struct view ndjson_view = {
+	.name = "ndjson",
+	.help = "every event as a line of JSON, then the report",
+	.event = ndjson_event,
+	.report = json_report,
+	.error = json_error,
+};

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* lines.c: the live event lines: time, what, pid, age, script, detail. Called before the model
+ * takes the event in, so that an end still finds its connection's opener. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "view/format.h"
+#include "view/lines.h"
+
+static void line(const struct view_context *c, const struct model *m, __u64 time, const char *what,
+	const struct ledger_key *ledger, __u64 age, const char *detail)
+{
+	const char *script = model_script(m, &ledger->process);
+	char *clean = text_clean(script ? script : "?", strlen(script ? script : "?"));
+	char clock[32], ages[24] = "-", name[256], server[80];
+
+	format_clock(clock, sizeof(clock), model_session(m), time);
+	if (age)
+		text_age(ages, sizeof(ages), age);
+	text_cut(name, sizeof(name), clean, 32, c->ascii);
+	format_server(server, sizeof(server), &ledger->server);
+	fprintf(c->out, "%s  %-9s %7u %7s  %-32s %s %s\n", clock, what, ledger->process.pid, ages,
+		name, server, detail);
+	free(clean);
+}
+
+static void end_line(const struct view_context *c, const struct model *m, const struct event_end *e)
+{
+	char detail[128], exit[48];
+
+	if (e->manner == MANNER_EXIT) {
+		format_exit(exit, sizeof(exit), e->exit_code);
+		snprintf(detail, sizeof(detail), "%s, %llu B out, %llu B in", exit,
+			(unsigned long long)e->sent, (unsigned long long)e->received);
+	} else {
+		snprintf(detail, sizeof(detail), "%s%s, %llu B out, %llu B in",
+			manner_name((enum manner)e->manner),
+			e->held ? ", descriptor still open" : "", (unsigned long long)e->sent,
+			(unsigned long long)e->received);
+	}
+	line(c, m, e->head.time, ending_name((enum ending)e->ending), &e->ledger,
+		e->head.time - e->opened_at, detail);
+}
+
+static void fail_line(
+	const struct view_context *c, const struct model *m, const struct event_fail *e)
+{
+	char detail[128];
+
+	if (e->manner == MANNER_GIVEN_UP)
+		snprintf(detail, sizeof(detail), "given up while connecting");
+	else
+		snprintf(detail, sizeof(detail), "%s",
+			e->error ? strerror(e->error) : "error not seen");
+	line(c, m, e->head.time, "failed", &e->ledger, e->head.time - e->attempted_at, detail);
+}
+
+static void open_line(
+	const struct view_context *c, const struct model *m, const struct event_open *e)
+{
+	char detail[64];
+
+	snprintf(detail, sizeof(detail), "from port %u", e->local_port);
+	line(c, m, e->head.time, e->attribution == ATTRIBUTION_CONNECT ? "opened" : "found",
+		&e->ledger, 0, detail);
+}
+
+void lines_event(const struct view_context *c, const struct model *m, const union event *event)
+{
+	switch (event->head.kind) {
+	case EVENT_OPEN: open_line(c, m, &event->open); break;
+	case EVENT_END: end_line(c, m, &event->end); break;
+	case EVENT_FAIL: fail_line(c, m, &event->fail); break;
+	case EVENT_RELEASE:
+		line(c, m, event->head.time, "released", &event->release.ledger, 0,
+			"descriptor of an ended connection closed");
+		break;
+	case EVENT_SNAPSHOT:
+		if (!event->snapshot.begins)
+			fflush(c->out);
+		break;
+	default: break;
+	}
+}

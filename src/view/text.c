@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * text.c: the report for people: what was watched, scripts worst first, what is wrong with them,
+ * and how far the numbers can be trusted.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "view/format.h"
+#include "view/lines.h"
+
+#define NAME_LEAST 24 /* columns a script's name gets on the narrowest terminal */
+
+static void print_name(const struct view_context *c, const char *name, size_t columns)
+{
+	char cut[4096], *clean = text_clean(name, strlen(name));
+
+	text_cut(cut, sizeof(cut), clean, columns, c->ascii);
+	fputs(cut, c->out);
+	free(clean);
+}
+
+static void print_ports(const struct view_context *c, const struct event_session *session)
+{
+	for (__u32 i = 0; session && i < session->port_count; i++)
+		fprintf(c->out, "%s%u", i ? ", " : "", session->ports[i]);
+}
+
+static void print_header(const struct view_context *c, const struct snapshot *s)
+{
+	char duration[24];
+	bool many = s->session && s->session->port_count > 1;
+
+	text_age(duration, sizeof(duration), s->now - s->started);
+	fprintf(c->out, "PostgreSQL connections to TCP port%s ", many ? "s" : "");
+	print_ports(c, s->session);
+	if (s->session)
+		fprintf(c->out, " on %s", s->session->host ? s->session->host : "this host");
+	if (c->once)
+		fprintf(c->out, ": %llu open now\n\n", (unsigned long long)s->counts.open);
+	else
+		fprintf(c->out,
+			": watched for %s, %llu already open at the start, %llu opened, %llu open "
+			"now\n\n",
+			duration, (unsigned long long)s->counts.adopted,
+			(unsigned long long)s->counts.opened, (unsigned long long)s->counts.open);
+}
+
+static size_t cell_width(const struct count_field *f)
+{
+	size_t n = strlen(f->title);
+
+	return n < 6 ? 6 : n;
+}
+
+static void print_titles(const struct view_context *c, const struct snapshot *s)
+{
+	char title[32], older[24];
+
+	fprintf(c->out, "%6s", "PROCS");
+	for (size_t i = 0; i < count_field_count; i++) {
+		if (!count_fields[i].in_table)
+			continue;
+		snprintf(title, sizeof(title), "%s", count_fields[i].title);
+		if (!strcmp(count_fields[i].name, "idle")) {
+			text_age(older, sizeof(older), s->older);
+			snprintf(title, sizeof(title), "IDLE>%s", older);
+		}
+		fprintf(c->out, " %*s", (int)cell_width(&count_fields[i]), title);
+	}
+	snprintf(title, sizeof(title), "%s", group_by_name(s->group_by));
+	for (char *at = title; *at; at++)
+		*at = (char)(*at - 'a' + 'A');
+	fprintf(c->out, "  %s\n", title);
+}
+
+static void print_cells(const struct view_context *c, const struct counts *counts)
+{
+	char age[24];
+
+	for (size_t i = 0; i < count_field_count; i++) {
+		const struct count_field *f = &count_fields[i];
+
+		if (!f->in_table)
+			continue;
+		if (!f->is_age) {
+			fprintf(c->out, " %*llu", (int)cell_width(f),
+				(unsigned long long)f->get(counts));
+			continue;
+		}
+		age[0] = counts->oldest_at_least ? '>' : ' ';
+		text_age(age + 1, sizeof(age) - 1, f->get(counts));
+		fprintf(c->out, " %*s", (int)cell_width(f),
+			counts->open ? (age[0] == ' ' ? age + 1 : age) : "-");
+	}
+	fputs("  ", c->out);
+}
+
+static size_t name_columns(const struct view_context *c)
+{
+	size_t used = 6 + 2;
+
+	for (size_t i = 0; i < count_field_count; i++)
+		if (count_fields[i].in_table)
+			used += cell_width(&count_fields[i]) + 1;
+	return c->columns > used + NAME_LEAST ? c->columns - used : NAME_LEAST;
+}
+
+static const char *ending_detail(const struct connection_row *row, char *out, size_t size)
+{
+	char exit[32];
+
+	if (row->manner == MANNER_EXIT) {
+		format_exit(exit, sizeof(exit), row->exit_code);
+		snprintf(out, size, "%s by pid %u (%s)", ending_name(row->ending), row->closer.pid,
+			exit);
+	} else if (row->closer.pid) {
+		snprintf(out, size, "%s by pid %u (%s)", ending_name(row->ending), row->closer.pid,
+			manner_name(row->manner));
+	} else if (row->ended_at) {
+		snprintf(out, size, "%s (%s)%s", ending_name(row->ending), manner_name(row->manner),
+			row->held ? ", descriptor still open" : "");
+	} else {
+		char idle[24];
+
+		text_age(idle, sizeof(idle), row->idle);
+		snprintf(out, size, "open, idle %s", idle);
+	}
+	return out;
+}
+
+static void print_connection(const struct view_context *c, const struct connection_row *row)
+{
+	char age[24], server[80], detail[160];
+
+	text_age(age, sizeof(age), row->age);
+	format_server(server, sizeof(server), &row->server);
+	fprintf(c->out, "            %s%s  port %u -> %s  %s",
+		row->attribution == ATTRIBUTION_CONNECT ? "" : ">", age, row->local_port, server,
+		ending_detail(row, detail, sizeof(detail)));
+	for (size_t i = 0; i < row->holder_count; i++)
+		fprintf(c->out, "%spid %u fd %d", i ? ", " : "; held by ", row->holders[i].pid,
+			row->holders[i].fd);
+	fputc('\n', c->out);
+}
+
+static void print_process(const struct view_context *c, const struct process_row *p)
+{
+	char exit[32];
+
+	fprintf(c->out, "        pid %u", p->key.pid);
+	if (p->gone) {
+		format_exit(exit, sizeof(exit), p->exit_code);
+		fprintf(c->out, " (gone, %s)", exit);
+	}
+	fputs(": ", c->out);
+	if (p->identity) {
+		char *argv = format_argv(p->identity);
+
+		print_name(c, *argv ? argv : "(no command line)",
+			c->columns > 40 ? c->columns - 24 : 24);
+		free(argv);
+	} else {
+		fputs("(gone before it could be read)", c->out);
+	}
+	fputc('\n', c->out);
+	for (size_t i = 0; i < p->connection_count; i++)
+		print_connection(c, &p->connections[i]);
+}
+
+static void print_groups(const struct view_context *c, const struct snapshot *s)
+{
+	bool detail = c->detail || s->group_by == GROUP_PROCESS;
+
+	print_titles(c, s);
+	for (size_t g = 0; g < s->group_count; g++) {
+		const struct group_row *row = &s->groups[g];
+
+		fprintf(c->out, "%6zu", row->process_count);
+		print_cells(c, &row->counts);
+		print_name(c, row->name, name_columns(c));
+		fputc('\n', c->out);
+		if (detail && row->wrapper)
+			fprintf(c->out, "        started by %s\n", row->wrapper);
+		for (size_t i = 0; detail && i < row->process_count; i++)
+			print_process(c, &row->processes[i]);
+	}
+	if (s->groups_hidden)
+		fprintf(c->out, "        … and %zu more (--rows 0 shows all)\n", s->groups_hidden);
+}
+
+static void print_findings(const struct view_context *c, const struct snapshot *s)
+{
+	struct finding *findings;
+	size_t count = findings_of(s, &findings);
+
+	for (size_t i = 0; i < count; i++) {
+		const struct rule_row *rule = &rule_rows[findings[i].rule];
+
+		fprintf(c->out, "%s%s: ", i ? "" : "\n", rule->id);
+		print_name(c, findings[i].group->name, 60);
+		fprintf(c->out, ": %s.\n    %s.\n", findings[i].evidence, rule->advice);
+	}
+	free(findings);
+}
+
+static const struct loss_row {
+	size_t offset;
+	const char *text;
+} loss_rows[] = {
+	{offsetof(struct losses, ring_full),
+		"details lost, ring full (counts are exact; --ring-size)"},
+	{offsetof(struct losses, ledger_full),
+		"connections not attributed, table full (--ledgers)"},
+	{offsetof(struct losses, sockets_full), "connections not tracked, no kernel memory"},
+	{offsetof(struct losses, drift), "ends found only by reconciling"},
+	{offsetof(struct losses, unreadable), "processes gone before they could be read"},
+	{offsetof(struct losses, bad_lines), "lines of the recording not understood"},
+};
+
+static void print_completeness(const struct view_context *c, const struct snapshot *s)
+{
+	const char *sep = "";
+
+	fprintf(c->out, "\n%s", s->complete ? "Complete: nothing lost" : "Incomplete: ");
+	for (size_t i = 0; i < sizeof(loss_rows) / sizeof(loss_rows[0]); i++) {
+		__u64 n;
+
+		memcpy(&n, (const char *)&s->losses + loss_rows[i].offset, sizeof(n));
+		if (!n)
+			continue;
+		fprintf(c->out, "%s%llu %s", sep, (unsigned long long)n, loss_rows[i].text);
+		sep = ", ";
+	}
+	if (s->stop == STOP_TRUNCATED)
+		fprintf(c->out, "%sthe recording ends in the middle", sep);
+	if (s->losses.recursion_misses)
+		fprintf(c->out, "; %llu skipped kernel events made up for",
+			(unsigned long long)s->losses.recursion_misses);
+	fputs(".\n", c->out);
+}
+
+static void text_report(const struct view_context *c, const struct snapshot *s)
+{
+	if (!c->quiet)
+		print_header(c, s);
+	if (s->group_count) {
+		print_groups(c, s);
+		print_findings(c, s);
+	} else {
+		fputs("Nothing to show: no process had or made a connection to ", c->out);
+		fputs(s->session && s->session->port_count > 1 ? "these ports" : "this port",
+			c->out);
+		fputs(" (is it the right one? -P PORT; do filters exclude it?)\n", c->out);
+	}
+	if (!c->quiet)
+		print_completeness(c, s);
+	fflush(c->out);
+}
+
+const struct view text_view = {
+	.name = "text",
+	.help = "a table for people; event lines while it runs",
+	.event = lines_event,
+	.report = text_report,
+};

@@ -1,0 +1,56 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# Finds what building and testing need and is not there; installs it with the system's package
+# manager. Without argument: only if something is missing. apt is tested; the others are not.
+set -eu
+
+missing=
+need() { # need TEST… -- what it is
+	"$@" >/dev/null 2>&1 || missing="$missing $*;"
+}
+need command -v gcc
+need command -v clang
+need test -x /usr/sbin/bpftool -o -x /usr/local/sbin/bpftool -o -x /usr/bin/bpftool
+for header in bpf/libbpf.h libelf.h zlib.h jansson.h uthash.h cmocka.h; do
+	need test -e "/usr/include/$header"
+done
+need command -v clang-format
+need command -v cppcheck
+need command -v ip
+need command -v node
+need command -v npm
+need test -x /usr/bin/python3
+need /usr/bin/python3 -c 'import pytest, psycopg2, jsonschema'
+need sh -c 'ls /usr/lib/postgresql/*/bin/postgres /usr/bin/postgres 2>/dev/null | grep -q .'
+
+[ -z "$missing" ] && [ "${1:-}" != install ] && exit 0
+[ "$(id -u)" = 0 ] || { echo "missing:$missing run \`sudo make deps\`" >&2; exit 1; }
+echo "installing what is missing:$missing" >&2
+
+if command -v apt-get >/dev/null; then
+	export DEBIAN_FRONTEND=noninteractive
+	apt-get update -q
+	# A server of one's own is not wanted: only the programs.
+	mkdir -p /etc/postgresql-common
+	[ -e /etc/postgresql-common/createcluster.conf ] ||
+		echo 'create_main_cluster = false' > /etc/postgresql-common/createcluster.conf
+	set -- gcc make clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev libjansson-dev uthash-dev \
+		libcmocka-dev clang-format cppcheck iproute2 python3-pytest python3-psycopg2 \
+		python3-jsonschema postgresql postgresql-contrib
+	command -v node >/dev/null && command -v npm >/dev/null || set -- "$@" nodejs npm
+	apt-get install -y -q --no-install-recommends "$@"
+elif command -v dnf >/dev/null; then # not tested
+	dnf install -y gcc make clang llvm bpftool libbpf-devel elfutils-libelf-devel zlib-devel \
+		jansson-devel uthash-devel libcmocka-devel clang-tools-extra cppcheck iproute python3-pytest \
+		python3-psycopg2 python3-jsonschema postgresql-server postgresql-contrib nodejs npm
+elif command -v apk >/dev/null; then # not tested
+	apk add gcc musl-dev argp-standalone make clang llvm bpftool libbpf-dev elfutils-dev zlib-dev \
+		jansson-dev uthash-dev cmocka-dev clang-extra-tools cppcheck iproute2 py3-pytest \
+		py3-psycopg2 py3-jsonschema postgresql postgresql-contrib nodejs npm
+elif command -v pacman >/dev/null; then # not tested
+	pacman -S --noconfirm --needed gcc make clang llvm bpf libbpf libelf zlib jansson uthash cmocka \
+		cppcheck iproute2 python-pytest python-psycopg2 python-jsonschema postgresql nodejs npm
+else
+	echo "no package manager known here; needed:$missing" >&2
+	exit 1
+fi

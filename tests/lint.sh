@@ -1,0 +1,27 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# The rules a compiler does not know. Usage: tests/lint.sh BUILD. Prints each offence; exits 1.
+set -u
+cd "$(dirname "$0")/.."
+bad=0
+complain() { # complain WHAT, offences on standard input
+	found=$(cat)
+	[ -z "$found" ] || { printf '%s:\n%s\n' "$1" "$found"; bad=1; }
+}
+
+grep -nE '\b(printf|puts|putchar) *\(|\bstdout\b' src/*.c src/*/*.c src/*/*.h |
+	grep -vE '^src/view/|^src/main.c:.*return stdout;' |
+	complain "only src/view/ writes to standard output"
+grep -nE '#include <(bpf|time|sys/time|stdio_ext)[/.]|clock_gettime|\btime\(|\bfopen\(|\bopen\(|\bread\(' \
+	src/model/*.[ch] src/diagnose/*.[ch] | complain "model and diagnose include no libbpf, read no clock, do no I/O"
+grep -nE '\b(strcpy|strcat|sprintf|strtok|gets)\(' src/*.c src/*/*.c tests/tools/*.c |
+	complain "banned: no bounds"
+grep -LE 'SPDX-License-Identifier' $(git ls-files 'src/*.[ch]' 'bpf/*' 'include/*' 'vmlinux/*' 'tests/*.[ch]' \
+	'tests/*.py' 'tests/*.sh' 2>/dev/null) /dev/null | grep -v /dev/null | complain "no SPDX line"
+clang-format --dry-run -Werror $(ls src/*.[ch] src/*/*.[ch] 2>/dev/null) 2>&1 | grep -E 'error:' | head -20 |
+	complain "clang-format -i would change"
+cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=0 \
+	--suppress=missingIncludeSystem --suppress=unknownMacro --suppress=normalCheckLevelMaxBranches \
+	-Iinclude -Isrc -I"$1" src 2>&1 | complain "cppcheck"
+[ "$bad" = 0 ] && echo "lint: clean"
+exit $bad

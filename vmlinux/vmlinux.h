@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * vmlinux.h, cut by hand: only the kernel fields that bpf/ reads, each struct with its readers.
+ * CO-RE finds the real offsets at load time, so one header serves every kernel and architecture;
+ * order and padding here mean nothing. Constants come from the uapi header <linux/bpf.h>.
+ */
+#ifndef __VMLINUX_H__
+#define __VMLINUX_H__
+
+#include <stdbool.h>
+#include <linux/bpf.h>
+
+typedef __u16 u16;
+typedef __u32 u32;
+typedef __u64 u64;
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct ns_common { /* process.bpf.c, connection.bpf.c */
+	unsigned int inum;
+};
+struct net { /* connection.bpf.c: which network namespace */
+	struct ns_common ns;
+};
+typedef struct {
+	struct net *net;
+} possible_net_t;
+struct in6_addr {
+	union {
+		__u8 u6_addr8[16];
+		__u32 u6_addr32[4];
+	} in6_u;
+};
+struct sock_common { /* connection.bpf.c, snapshot.bpf.c, wire.bpf.c */
+	__be32 skc_daddr;
+	__be32 skc_rcv_saddr;
+	__be16 skc_dport;
+	__u16 skc_num;
+	short unsigned int skc_family;
+	volatile unsigned char skc_state;
+	possible_net_t skc_net;
+	struct in6_addr skc_v6_daddr;
+	struct in6_addr skc_v6_rcv_saddr;
+};
+struct sock { /* connection.bpf.c: why it died; snapshot.bpf.c: what kind of socket */
+	struct sock_common __sk_common;
+	int sk_err;
+	u16 sk_protocol;
+};
+struct inet_sock { /* connection.bpf.c: the local port, still set when skc_num is not */
+	struct sock sk;
+	__be16 inet_sport;
+};
+struct inet_connection_sock { /* snapshot.bpf.c: time of last receive, jiffies */
+	struct inet_sock icsk_inet;
+	struct {
+		__u32 lrcvtime;
+	} icsk_ack;
+};
+struct tcp_sock { /* connection.bpf.c, snapshot.bpf.c: traffic and time of last send, jiffies */
+	struct inet_connection_sock inet_conn;
+	u64 bytes_received;
+	u64 bytes_acked;
+	u32 lsndtime;
+};
+struct socket { /* snapshot.bpf.c */
+	struct sock *sk;
+};
+struct file; /* snapshot.bpf.c: only handed on to bpf_sock_from_file() */
+
+struct qstr { /* path.bpf.c */
+	const unsigned char *name;
+};
+struct dentry { /* path.bpf.c */
+	struct dentry *d_parent;
+	struct qstr d_name;
+};
+struct vfsmount { /* path.bpf.c */
+	struct dentry *mnt_root;
+};
+struct mount { /* path.bpf.c: to cross from a mounted tree to where it is mounted */
+	struct mount *mnt_parent;
+	struct dentry *mnt_mountpoint;
+	struct vfsmount mnt;
+};
+struct path { /* path.bpf.c */
+	struct vfsmount *mnt;
+	struct dentry *dentry;
+};
+struct fs_struct { /* process.bpf.c: working directory and root */
+	struct path root;
+	struct path pwd;
+};
+struct file___path { /* process.bpf.c: mm->exe_file's path */
+	struct path f_path;
+};
+struct mm_struct { /* process.bpf.c: argv and the executable */
+	unsigned long arg_start;
+	unsigned long arg_end;
+	struct file___path *exe_file;
+};
+typedef struct {
+	unsigned int val;
+} kuid_t;
+struct cred { /* process.bpf.c */
+	kuid_t uid;
+};
+struct pid_namespace { /* process.bpf.c */
+	struct ns_common ns;
+};
+struct upid { /* process.bpf.c: a pid as one namespace counts it */
+	int nr;
+	struct pid_namespace *ns;
+};
+struct pid { /* process.bpf.c */
+	unsigned int level;
+	struct upid numbers[1];
+};
+typedef struct {
+	int counter;
+} atomic_t;
+struct signal_struct { /* process.bpf.c: is this the last thread */
+	atomic_t live;
+};
+struct nsproxy { /* process.bpf.c */
+	struct net *net_ns;
+};
+struct task_struct { /* process.bpf.c, connection.bpf.c, snapshot.bpf.c */
+	unsigned int flags;
+	int exit_code;
+	int pid;
+	int tgid;
+	struct task_struct *real_parent;
+	struct task_struct *group_leader;
+	struct pid *thread_pid;
+	u64 start_boottime;
+	unsigned long min_flt;
+	unsigned long maj_flt;
+	const struct cred *real_cred;
+	char comm[16];
+	struct fs_struct *fs;
+	struct nsproxy *nsproxy;
+	struct signal_struct *signal;
+	struct mm_struct *mm;
+	u64 self_exec_id;
+};
+struct linux_binprm; /* hooks.bpf.c: only an argument's type */
+struct seq_file;
+
+struct bpf_iter_meta { /* snapshot.bpf.c */
+	struct seq_file *seq;
+};
+struct bpf_iter__task_file { /* snapshot.bpf.c */
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+	u32 fd;
+	struct file *file;
+};
+struct bpf_iter__bpf_sk_storage_map { /* snapshot.bpf.c */
+	struct bpf_iter_meta *meta;
+	struct bpf_map *map;
+	struct sock *sk;
+	void *value;
+};
+
+#pragma clang attribute pop
+
+/* tcp_states.h, socket.h, sched.h: values that never changed and are not in BTF as enums. */
+enum tcp_state {
+	TCP_ESTABLISHED = 1,
+	TCP_SYN_SENT = 2,
+	TCP_FIN_WAIT1 = 4,
+	TCP_CLOSE = 7,
+	TCP_CLOSE_WAIT = 8,
+	TCP_LAST_ACK = 9,
+	TCP_LISTEN = 10,
+};
+#define AF_INET	    2
+#define AF_INET6    10
+#define PF_EXITING  0x00000004
+#define ETIMEDOUT   110
+
+#endif
