@@ -315,7 +315,9 @@ static void put_status(struct identity *id)
 	if (at)
 		id->event.uid = (__u32)strtoul(at + 5, NULL, 10);
 	at = strstr(buffer, "\nNSpid:");
-	for (at = at ? at + 7 : NULL; at && *at == '\t';)
+	if (!at)
+		return;
+	for (at += 7; *at == '\t';)
 		id->event.pid_in_ns = (__u32)strtoul(at + 1, &at, 10);
 }
 

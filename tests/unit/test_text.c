@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* test_text.c: foreign text made safe, cut and measured; times and sizes read. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "base/text.h"
+
+static void check_clean(const char *in, const char *out)
+{
+	char *clean = text_clean(in, strlen(in));
+
+	assert_string_equal(clean, out);
+	free(clean);
+}
+
+static void cleans_what_a_terminal_would_obey(void **state)
+{
+	(void)state;
+	check_clean("plain", "plain");
+	check_clean("\033[2Jx", "\\x1b[2Jx");
+	check_clean("a\nb\tc", "a\\x0ab\\x09c");
+	check_clean("gr\xc3\xbc\xc3\x9f", "gr\xc3\xbc\xc3\x9f");
+	check_clean("bad\xff\xc3", "bad\\xff\\xc3");
+	check_clean("\xc0\x80", "\\xc0\\x80");
+	check_clean("\xed\xa0\x80", "\\xed\\xa0\\x80");
+	check_clean("a\xe2\x80\xae" "b", "a\\u202eb");
+	check_clean("\xc2\x9b" "1m", "\\u009b1m");
+}
+
+static void json_text_keeps_the_truth(void **state)
+{
+	char *safe = text_json_safe("a\033\xff\0b", 5);
+
+	(void)state;
+	assert_string_equal(safe, "a\033\\xff\\x00b");
+	free(safe);
+}
+
+static void cuts_in_the_middle(void **state)
+{
+	char out[64];
+
+	(void)state;
+	text_cut(out, sizeof(out), "short", 10, false);
+	assert_string_equal(out, "short");
+	text_cut(out, sizeof(out), "/srv/app/scripts/sync-users.js", 16, false);
+	assert_int_equal(text_columns(out), 16);
+	assert_string_equal(out, "/srv/…c-users.js");
+	text_cut(out, sizeof(out), "/srv/app/scripts/sync-users.js", 16, true);
+	assert_string_equal(out, "/srv...-users.js");
+	text_cut(out, sizeof(out), "\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc", 3, false);
+	assert_string_equal(out, "…\xc3\xbc\xc3\xbc");
+}
+
+static void check_age(__u64 ns, const char *text)
+{
+	char out[24];
+
+	text_age(out, sizeof(out), ns);
+	assert_string_equal(out, text);
+}
+
+static void says_ages(void **state)
+{
+	(void)state;
+	check_age(0, "0.0s");
+	check_age(1840000000ull, "1.8s");
+	check_age(42000000000ull, "42s");
+	check_age(187000000000ull, "3m07s");
+	check_age(3900000000000ull, "1h05m");
+	check_age(266400000000000ull, "3d02h");
+}
+
+static void reads_times_and_sizes(void **state)
+{
+	__u64 n;
+
+	(void)state;
+	assert_int_equal(text_duration("30", &n), 0);
+	assert_int_equal(n, 30000000000ull);
+	assert_int_equal(text_duration("1500ms", &n), 0);
+	assert_int_equal(n, 1500000000ull);
+	assert_int_equal(text_duration("5m", &n), 0);
+	assert_int_equal(n, 300000000000ull);
+	assert_int_equal(text_duration("", &n), -EINVAL);
+	assert_int_equal(text_duration("-1", &n), -EINVAL);
+	assert_int_equal(text_duration("5 m", &n), -EINVAL);
+	assert_int_equal(text_duration("99999999999999999999", &n), -ERANGE);
+	assert_int_equal(text_duration("9999999999999999h", &n), -ERANGE);
+	assert_int_equal(text_size("64K", &n), 0);
+	assert_int_equal(n, 65536);
+	assert_int_equal(text_size("4Q", &n), -EINVAL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(cleans_what_a_terminal_would_obey),
+		cmocka_unit_test(json_text_keeps_the_truth),
+		cmocka_unit_test(cuts_in_the_middle),
+		cmocka_unit_test(says_ages),
+		cmocka_unit_test(reads_times_and_sizes),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
