@@ -3,6 +3,7 @@
  * model.c: events in. One function per kind; each changes only what its fact says. Counts are
  * taken over from the kernel's ledgers; events only give the details.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -127,19 +128,45 @@ static void apply_exit(struct model *model, const struct event_exit *e)
 	process->exit_code = e->exit_code;
 }
 
-static struct crowd *crowd_of(struct model *model, const struct process_key *key)
+void server_crowd_name(char *out, size_t size, const struct server_key *key)
 {
-	struct process *process = state_process(model, key);
-	const char *script = process && process->identified ? process->name.script : "?";
+	__u64 address[2];
+
+	memcpy(address, key->address, sizeof(address));
+	snprintf(out, size, "/%llx:%llx/%u/%u", (unsigned long long)address[0],
+		(unsigned long long)address[1], key->port, key->netns);
+}
+
+static struct crowd *crowd_get(struct model *model, const char *name)
+{
 	struct crowd *crowd;
 
-	HASH_FIND_STR(model->crowds, script, crowd);
+	HASH_FIND_STR(model->crowds, name, crowd);
 	if (crowd)
 		return crowd;
 	crowd = xcalloc(1, sizeof(*crowd));
-	crowd->script = xstrdup(script);
-	HASH_ADD_KEYPTR(hh, model->crowds, crowd->script, strlen(crowd->script), crowd);
+	crowd->name = xstrdup(name);
+	HASH_ADD_KEYPTR(hh, model->crowds, crowd->name, strlen(crowd->name), crowd);
 	return crowd;
+}
+
+static void crowd_change(struct crowd *crowd, __s64 by)
+{
+	crowd->open += by;
+	if (crowd->open > crowd->peak)
+		crowd->peak = crowd->open;
+}
+
+/* One more or one fewer is open: of the opener's script, and to the server. */
+static void crowds_change(struct model *model, const struct ledger_key *key, __s64 by)
+{
+	struct process *process = state_process(model, &key->process);
+	char server[80];
+
+	server_crowd_name(server, sizeof(server), &key->server);
+	crowd_change(crowd_get(model, server), by);
+	crowd_change(
+		crowd_get(model, process && process->identified ? process->name.script : "?"), by);
 }
 
 static void connection_free(struct connection *conn)
@@ -176,9 +203,7 @@ static void connection_supersede(struct model *model, struct connection *old)
 
 static void apply_end_at(struct model *model, struct connection *conn, __u64 time)
 {
-	struct crowd *crowd = crowd_of(model, &conn->ledger.process);
-
-	crowd->open--;
+	crowds_change(model, &conn->ledger, -1);
 	conn->ended_at = time;
 	if (model->ended_last)
 		model->ended_last->next_ended = conn;
@@ -193,7 +218,6 @@ static struct connection *connection_add(
 	struct model *model, __u64 cookie, const struct ledger_key *ledger, __u64 opened_at)
 {
 	struct connection *old = connection_get(model, cookie), *conn;
-	struct crowd *crowd = crowd_of(model, &ledger->process);
 
 	if (old && !old->ended_at) { /* its end was lost with the ring */
 		old->ending = ENDING_UNKNOWN;
@@ -207,8 +231,7 @@ static struct connection *connection_add(
 	conn->opened_at = opened_at;
 	conn->current = true;
 	HASH_ADD(hh, model->connections, cookie, sizeof(conn->cookie), conn);
-	if (++crowd->open > crowd->peak)
-		crowd->peak = crowd->open;
+	crowds_change(model, ledger, 1);
 	return conn;
 }
 
@@ -440,7 +463,7 @@ void model_free(struct model *model)
 	}
 	HASH_ITER (hh, model->crowds, crowd, next_crowd) {
 		HASH_DEL(model->crowds, crowd);
-		free(crowd->script);
+		free(crowd->name);
 		free(crowd);
 	}
 	free(model->session_texts);

@@ -335,17 +335,16 @@ static void gather_connections(struct builder *b)
 		gather_connection(b, conn);
 }
 
-/* A script's peak is what the events saw; never less than any of its processes' or than now. */
-static void group_peak(const struct builder *b, struct gather *g)
+/* A crowd's peak is what the events saw; never less than any of its parts' or than now. */
+static void raise_peak(const struct builder *b, const char *name, struct counts *counts)
 {
-	struct crowd *crowd = NULL;
+	struct crowd *crowd;
 
-	if (b->query->group_by == GROUP_SCRIPT)
-		HASH_FIND_STR(b->model->crowds, g->name, crowd);
-	if (crowd && crowd->peak > 0 && (__u64)crowd->peak > g->row.counts.peak)
-		g->row.counts.peak = (__u64)crowd->peak;
-	if (g->row.counts.open > g->row.counts.peak)
-		g->row.counts.peak = g->row.counts.open;
+	HASH_FIND_STR(b->model->crowds, name, crowd);
+	if (crowd && crowd->peak > 0 && (__u64)crowd->peak > counts->peak)
+		counts->peak = (__u64)crowd->peak;
+	if (counts->open > counts->peak)
+		counts->peak = counts->open;
 }
 
 static int by_number(__u64 a, __u64 b)
@@ -405,7 +404,7 @@ static int by_start(const void *a, const void *b)
 
 static void group_finish(struct builder *b, struct gather *g, struct group_row *to)
 {
-	group_peak(b, g);
+	raise_peak(b, b->query->group_by == GROUP_SCRIPT ? g->name : "", &g->row.counts);
 	for (size_t i = 0; i < g->row.process_count; i++) {
 		struct process_row *p = &g->row.processes[i];
 
@@ -429,6 +428,12 @@ static void finish_groups(struct builder *b)
 	struct snapshot *s = b->snapshot;
 	struct gather *g, *next;
 
+	for (size_t i = 0; i < s->server_count; i++) {
+		char name[80];
+
+		server_crowd_name(name, sizeof(name), &s->servers[i].key);
+		raise_peak(b, name, &s->servers[i].counts);
+	}
 	s->groups = xcalloc(HASH_COUNT(b->gathers) + 1, sizeof(*s->groups));
 	HASH_ITER (hh, b->gathers, g, next) {
 		HASH_DEL(b->gathers, g);

@@ -63,9 +63,9 @@ struct ledger {
 	UT_hash_handle hh;
 };
 
-/* How many connections of a script are open, event by event: for its peak. */
+/* How many connections of a script, or to a server, are open, event by event: for its peak. */
 struct crowd {
-	char *script;
+	char *name; /* the script, or what server_crowd_name() writes */
 	__s64 open, peak;
 	UT_hash_handle hh;
 };
@@ -88,6 +88,8 @@ struct model {
 
 /* model/snapshot.c reads these through the const model. */
 struct process *state_process(const struct model *model, const struct process_key *key);
+/* A server's key as text that no script can have. */
+void server_crowd_name(char *out, size_t size, const struct server_key *key);
 struct ledger *state_ledger(const struct model *model, const struct ledger_key *key);
 
 #endif
