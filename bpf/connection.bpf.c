@@ -44,15 +44,30 @@ __hidden __u64 connection_cookie(struct sock *sk)
 	return bpf_get_socket_cookie(sk);
 }
 
-/* The destination port decides: a client whose own ephemeral port is 5432 is not a client of ours. */
-__hidden bool connection_watched(struct sock *sk)
+static bool port_watched(__u16 port)
 {
-	__u16 port = bpf_ntohs(sk->__sk_common.skc_dport);
-
 	for (__u32 i = 0; i < EVENT_PORTS; i++)
 		if (i < watched_count && watched_ports[i] == port)
 			return true;
 	return false;
+}
+
+/* The destination port decides: a client whose own ephemeral port is 5432 is not a client of ours. */
+__hidden bool connection_watched(struct sock *sk)
+{
+	return port_watched(bpf_ntohs(sk->__sk_common.skc_dport));
+}
+
+/* Nothing follows a Terminate: the mark stays. */
+__hidden void connection_sends(struct bpf_sock *sk, struct __sk_buff *skb)
+{
+	struct connection *conn;
+
+	if (!port_watched(bpf_ntohs((__u16)sk->dst_port)))
+		return;
+	conn = bpf_sk_storage_get(&connections, sk, 0, 0);
+	if (conn && conn->phase == PHASE_OPEN && wire_terminates(skb))
+		conn->terminated = 1;
 }
 
 static void map_address(__u8 *to, __be32 v4)
@@ -130,6 +145,7 @@ __hidden void connection_attempt(struct sock *sk)
 	server_of(sk, &conn->ledger.server);
 	conn->attempted_at = bpf_ktime_get_boot_ns();
 	conn->opened_at = 0;
+	conn->terminated = 0;
 	conn->tid = (__u32)bpf_get_current_pid_tgid();
 	conn->attribution = ATTRIBUTION_CONNECT;
 	bpf_get_current_comm(conn->comm, sizeof(conn->comm));
@@ -217,7 +233,8 @@ static void ended_by_owner(struct sock *sk, struct connection *conn, enum manner
 	if (!step(conn, PHASE_OPEN, PHASE_ENDED))
 		return;
 	if (task->flags & PF_EXITING) {
-		event.ending = ENDING_ABANDONED;
+		if (!conn->terminated)
+			event.ending = ENDING_ABANDONED;
 		event.manner = MANNER_EXIT;
 		event.exit_code = task->exit_code;
 	} else if (process_in_exec(task)) {
@@ -233,14 +250,15 @@ static void ended_by_owner(struct sock *sk, struct connection *conn, enum manner
 	output_detail(&event, sizeof(event));
 }
 
-/* The server or the network ended it; the descriptor is still there unless `gone`. */
+/* The server or the network ended it; the descriptor is still there unless `gone`. After a
+ * Terminate that is only the server's part of a clean ending. */
 static void ended_by_server(struct sock *sk, struct connection *conn, enum manner manner, bool gone)
 {
 	struct event_end event = {
 		.head = {EVENT_END, sizeof(event), bpf_ktime_get_boot_ns()},
 		.ledger = conn->ledger,
 		.opened_at = conn->opened_at,
-		.ending = ENDING_HUNG_UP,
+		.ending = conn->terminated ? ENDING_CLOSED : ENDING_HUNG_UP,
 		.manner = manner,
 		.error = sk->sk_err,
 		.held = !gone,
@@ -251,7 +269,7 @@ static void ended_by_server(struct sock *sk, struct connection *conn, enum manne
 		return;
 	totals = ledger_find(&conn->ledger);
 	if (totals)
-		book_ending(totals, ENDING_HUNG_UP, !gone);
+		book_ending(totals, event.ending, !gone);
 	event.cookie = connection_cookie(sk);
 	traffic(sk, &event.sent, &event.received);
 	if (manner == MANNER_FIN && event.received)
@@ -300,7 +318,7 @@ static void transition_close(struct sock *sk, struct connection *conn, int oldst
 			released(sk, conn);
 	} else if (error) {
 		ended_by_server(sk, conn, manner_of_error(error), false);
-	} else if (oldstate == TCP_CLOSE_WAIT) {
+	} else if (oldstate == TCP_CLOSE_WAIT && !conn->terminated) {
 		ended_by_server(sk, conn, MANNER_FIN, true);
 	} else {
 		ended_by_owner(sk, conn, MANNER_RESET_BY_CLIENT);
@@ -329,7 +347,9 @@ __hidden void connection_transition(struct sock *sk, int oldstate, int newstate)
 	case TCP_ESTABLISHED: established(sk, conn); break;
 	case TCP_CLOSE_WAIT:
 		established(sk, conn);
-		ended_by_server(sk, conn, MANNER_FIN, false);
+		/* After a Terminate the client's close() is on its way and says who and how. */
+		if (!conn->terminated)
+			ended_by_server(sk, conn, MANNER_FIN, false);
 		break;
 	case TCP_FIN_WAIT1:
 		established(sk, conn);
@@ -337,6 +357,8 @@ __hidden void connection_transition(struct sock *sk, int oldstate, int newstate)
 		break;
 	case TCP_LAST_ACK:
 		established(sk, conn);
+		if (conn->terminated)
+			ended_by_owner(sk, conn, MANNER_CLOSE);
 		ended_by_server(sk, conn, MANNER_FIN, true);
 		released(sk, conn);
 		break;

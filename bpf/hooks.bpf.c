@@ -31,6 +31,17 @@ int BPF_PROG(hook_sock_destroy, struct sock *sk)
 	return 0;
 }
 
+/* What this host sends, at the root of cgroup2: to a watched port, its last message. */
+SEC("cgroup_skb/egress")
+int hook_egress(struct __sk_buff *skb)
+{
+	struct bpf_sock *sk = skb->sk ? bpf_sk_fullsock(skb->sk) : NULL;
+
+	if (sk)
+		connection_sends(sk, skb);
+	return 1; /* never in the way */
+}
+
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(hook_exec, struct task_struct *task, int old_pid, struct linux_binprm *binprm)
 {

@@ -8,6 +8,7 @@
  *   ledger.bpf.c      the books per process and server    owns: ledgers, unattributed
  *   process.bpf.c     who a process is                    owns: processes, exec_marks, scratch
  *   path.bpf.c        a path's components
+ *   wire.bpf.c        did the client say goodbye
  *   snapshot.bpf.c    one look at all that is open        owns: listeners
  *   output.bpf.c      the way to user space               owns: events, lost
  */
@@ -37,6 +38,7 @@ struct connection {
 	__u64 phase; /* enum phase; 64 bits for the compare-and-swap */
 	__u32 tid;
 	__u32 attribution;
+	__u64 terminated; /* 1: the client's last message was Terminate: any ending is a clean one */
 	char comm[EVENT_COMM];
 };
 
@@ -55,6 +57,7 @@ void connection_destroyed(struct sock *sk);
 struct connection *connection_of(struct sock *sk);
 void connection_adopt(struct sock *sk, struct task_struct *holder);
 void connection_repair(struct sock *sk, struct connection *conn);
+void connection_sends(struct bpf_sock *sk, struct __sk_buff *skb);
 __u64 connection_cookie(struct sock *sk);
 void connection_local(struct sock *sk, __u8 *address, __u16 *port);
 
@@ -73,6 +76,9 @@ bool process_in_exec(struct task_struct *task);
 
 /* path.bpf.c */
 __u32 path_components(char *tail, __u32 from, struct path *path, struct path *root, __u8 *whole);
+
+/* wire.bpf.c */
+bool wire_terminates(struct __sk_buff *skb);
 
 /* output.bpf.c */
 bool output_detail(void *event, __u64 size);

@@ -55,6 +55,12 @@ static void clear(int fd)
 		return; /* nothing there: fine */
 }
 
+/* A watch without an end shows its events; a bounded one is waited for, for its report. */
+static bool shows_events(const struct options *o)
+{
+	return o->view->event && (o->view->streams || !(o->duration || o->once || o->replay));
+}
+
 /* Everything the stream has now: recorded, shown, believed. 0, -ENODATA at its end, or -errno. */
 static int take_events(struct loop *l)
 {
@@ -66,7 +72,7 @@ static int take_events(struct loop *l)
 			error = recorder_write(l->recorder, &event);
 		if (event.head.kind == EVENT_SESSION) /* a view needs it to tell the time */
 			model_apply(l->model, &event);
-		if (l->options->view->event)
+		if (shows_events(l->options))
 			l->options->view->event(l->context, l->model, &event);
 		if (event.head.kind != EVENT_SESSION)
 			model_apply(l->model, &event);

@@ -121,7 +121,7 @@ int main(int argc, char **argv)
 		return EXIT_FAILED;
 	}
 	status = watch(&options, out);
-	if (fclose(out)) {
+	if (fflush(out) || ferror(out) || fclose(out)) {
 		fprintf(stderr, "pgleaktrace: the report could not be written whole: %s\n",
 			strerror(errno));
 		return EXIT_FAILED;

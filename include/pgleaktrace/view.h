@@ -24,6 +24,8 @@ struct view_context {
 struct view {
 	const char *name; /* -o NAME */
 	const char *help;
+	/* The events are the output, not only a pastime until the report. */
+	bool streams;
 	/* One event, as it comes; NULL: the view shows only reports. */
 	void (*event)(const struct view_context *, const struct model *, const union event *);
 	/* The final report. */

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "pgleaktrace.skel.h"
+#include "stream/proc.h"
 #include "stream/stream.h"
 
 /* CAP_SYS_ADMIN (21) or CAP_BPF (39) with CAP_PERFMON (38), of linux/capability.h. */
@@ -39,6 +40,13 @@ static bool programs_load(void)
 	return skel != NULL;
 }
 
+static bool has_cgroup2(void)
+{
+	char path[4096];
+
+	return cgroup2_root(path, sizeof(path));
+}
+
 /* Mounted with hidepid, /proc shows only one's own processes. */
 static bool proc_is_open(void)
 {
@@ -56,6 +64,10 @@ static const struct {
 		"boot a kernel built with CONFIG_DEBUG_INFO_BTF=y (ls /sys/kernel/btf/vmlinux)"},
 	{"BPF programs load", programs_load, true,
 		"needs Linux 5.15 or newer; `pgleaktrace -v --once` prints what the kernel says"},
+	{"cgroup2, to tell clean endings", has_cgroup2, false,
+		"mount -t cgroup2 none /sys/fs/cgroup/unified; without it a session that the "
+		"server "
+		"ends faster than the client's close() counts as hung up"},
 	{"other users' processes in /proc", proc_is_open, false,
 		"mount -o remount,hidepid=0 /proc, or run it with sudo"},
 };

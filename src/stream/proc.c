@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <mntent.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -353,4 +354,19 @@ int identity_from_proc(struct identity *out, const struct process_key *key, bool
 	put_living(out, redact);
 	identity_settle(out);
 	return 0;
+}
+
+bool cgroup2_root(char *path, size_t size)
+{
+	FILE *mounts = setmntent("/proc/self/mounts", "re");
+	struct mntent entry;
+	char buffer[4096];
+	bool found = false;
+
+	while (mounts && !found && getmntent_r(mounts, &entry, buffer, sizeof(buffer)))
+		if (!strcmp(entry.mnt_type, "cgroup2"))
+			found = snprintf(path, size, "%s", entry.mnt_dir) < (int)size;
+	if (mounts)
+		endmntent(mounts);
+	return found;
 }

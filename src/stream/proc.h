@@ -21,4 +21,7 @@ void identity_from_capture(
 /* From /proc alone; -ESRCH when no such process (pid and start time) is there. */
 int identity_from_proc(struct identity *out, const struct process_key *key, bool redact);
 
+/* Where cgroup2 is mounted; false: nowhere. */
+bool cgroup2_root(char *path, size_t size);
+
 #endif

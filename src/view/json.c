@@ -332,6 +332,7 @@ const struct view json_view = {
 };
 
 const struct view ndjson_view = {
+	.streams = true,
 	.name = "ndjson",
 	.help = "every event as a line of JSON, then the report",
 	.event = ndjson_event,

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Recordings and what every view makes of them: the same bytes each time, without root.
+
+Each folder holds recording.ndjson and one golden per view. UPDATE=1 writes the goldens anew: read
+the difference before it is committed. After them, what no recording may do: crash the program."""
+
+import json
+import os
+import pathlib
+import random
+import subprocess
+
+import pytest
+
+HERE = pathlib.Path(__file__).parent
+BINARY = os.environ.get("PGLEAKTRACE", "build/pgleaktrace")
+CASES = sorted(p.parent.name for p in HERE.glob("*/recording.ndjson"))
+VIEWS = {
+    "report.txt": ["--older", "1s"],
+    "detail.txt": ["--older", "1s", "-v"],
+    "users.txt": ["--older", "1s", "-g", "user", "-q"],
+    "report.json": ["--older", "1s", "-o", "json"],
+    "events.ndjson": ["--older", "1s", "-o", "ndjson"],
+}
+
+
+def replay(recording, *args):
+    environment = {**os.environ, "LC_ALL": "C.UTF-8", "TZ": "Asia/Tokyo"}
+    return subprocess.run([BINARY, "--replay", str(recording), *args], capture_output=True,
+                          env=environment, check=False, timeout=60)
+
+
+@pytest.mark.parametrize("golden", VIEWS)
+@pytest.mark.parametrize("case", CASES)
+def test_golden(case, golden):
+    run = replay(HERE / case / "recording.ndjson", *VIEWS[golden])
+    assert run.returncode == 0, run.stderr.decode()
+    path = HERE / case / golden
+    if os.environ.get("UPDATE"):
+        path.write_bytes(run.stdout)
+    assert run.stdout.decode() == path.read_text()
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_books_balance_and_schema_holds(case):
+    import jsonschema
+    report = json.loads(replay(HERE / case / "recording.ndjson", "-o", "json").stdout)
+    schema = json.loads((HERE.parent.parent / "docs" / "pgleaktrace.schema.json").read_text())
+    jsonschema.validate(report, schema)
+    rows = report["scripts"] + report["servers"] + \
+        [p for s in report["scripts"] for p in s["process_list"]]
+    assert rows
+    for row in rows:
+        assert row["adopted"] + row["opened"] == row["open"] + row["closed"] + row["abandoned"] + \
+            row["hung_up"] + row["refused"] + row["unknown"]
+
+
+def test_no_foreign_byte_reaches_the_terminal():
+    for args in (["-v"], ["-g", "process"], ["-g", "user"]):
+        out = replay(HERE / "hostile" / "recording.ndjson", *args).stdout
+        assert not set(out) & (set(range(32)) - {10}), "control characters"
+        assert "\u202e" not in out.decode("utf-8")
+
+
+def test_every_torn_end_is_told(tmp_path):
+    whole = (HERE / "incident" / "recording.ndjson").read_bytes()
+    torn = tmp_path / "torn.ndjson"
+    first = whole.index(b"\n") + 1
+    for cut in range(first, len(whole) - 1, 997):
+        torn.write_bytes(whole[:cut])
+        run = replay(torn, "-o", "json")
+        assert run.returncode == 0, run.stderr.decode()
+        report = json.loads(run.stdout)
+        assert report["truncated"] and not report["complete"]
+
+
+def test_bad_bytes_never_crash(tmp_path):
+    whole = (HERE / "incident" / "recording.ndjson").read_bytes()
+    first = whole.index(b"\n") + 1
+    bad = tmp_path / "bad.ndjson"
+    chance = random.Random(20261124)
+    for _ in range(150):
+        copy = bytearray(whole)
+        for _ in range(20):
+            copy[chance.randrange(first, len(copy))] = chance.randrange(256)
+        bad.write_bytes(copy)
+        run = replay(bad, "-v")
+        assert run.returncode == 0, run.stderr.decode(errors="replace")
+
+
+def test_what_is_no_recording_is_refused(tmp_path):
+    for content in (b"", b"{}\n", b"hello\n", b'{"schema":"other","type":"session","time":1}\n', b"\0" * 100):
+        path = tmp_path / "x"
+        path.write_bytes(content)
+        run = replay(path)
+        assert run.returncode == 1
+        assert b"is not a pgleaktrace recording" in run.stderr
+    assert replay(tmp_path / "missing").returncode == 1
+
+
+def test_filters_sort_and_rows():
+    recording = HERE / "incident" / "recording.ndjson"
+
+    def names(*args):
+        report = json.loads(replay(recording, "-o", "json", *args).stdout)
+        return [s["script"] for s in report["scripts"]]
+
+    assert set(names()) == {"scripts/sync-users.py", "scripts/seed.py", "scripts/honest.py", "python3 -c"}
+    assert names("--cmdline", "seed|honest", "-s", "closed") == ["scripts/honest.py", "scripts/seed.py"]
+    assert names("-s", "failed", "-r", "1") == ["python3 -c"]
+    assert names("--comm", "nginx*") == []
+    assert names("-u", "nobody") == []
+    assert names("--host", "10.0.0.0/8") == []
+    assert len(names("--host", "127.0.0.0/8")) == 4
+    assert len(names("--host", "127.0.0.1")) == 4
+    empty = replay(recording, "-u", "nobody")
+    assert b"Nothing to show" in empty.stdout and empty.returncode == 0
+
+
+@pytest.mark.parametrize("args,word", [
+    (["-P", "0"], b"port"), (["-P", "x"], b"port"), (["-d", "soon"], b"time"),
+    (["-o", "yaml"], b"formats"), (["-g", "moon"], b"group by"), (["-s", "x"], b"column"),
+    (["-p", "0"], b"process id"), (["--host", "db"], b"address"), (["--cmdline", "("], b"--cmdline"),
+    (["--ring-size", "5000"], b"power of two"), (["stray"], b"only options"), (["--nonsense"], b"unrecognized"),
+    (["--once", "-d", "3"], b"--once"), (["--replay", "x", "--once"], b"--replay")])
+def test_wrong_usage_is_a_sentence_and_64(args, word):
+    run = subprocess.run([BINARY, *args], capture_output=True, check=False, timeout=60)
+    assert run.returncode == 64, run.stderr
+    assert word in run.stderr
+
+
+def test_help_names_every_option_of_the_readme():
+    text = subprocess.run([BINARY, "--help"], capture_output=True, check=True).stdout.decode()
+    readme = (HERE.parent.parent / "README.md").read_text()
+    import re
+    options = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", readme))
+    assert options and all(option in text for option in options), options
+
+
+def test_full_disk_is_told():
+    if not os.path.exists("/dev/full"):
+        pytest.fail("/dev/full is missing")
+    with open("/dev/full", "wb") as full:
+        run = subprocess.run([BINARY, "--replay", str(HERE / "incident" / "recording.ndjson")],
+                             stdout=full, stderr=subprocess.PIPE, check=False)
+    assert run.returncode == 1
+    assert b"could not be written" in run.stderr
