@@ -1,65 +1,195 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# make demo: a throwaway PostgreSQL with 30 slots, honest and leaking scripts, and the report that
-# tells them apart. Usage: demo.sh PATH/TO/pgleaktrace. Leaves nothing behind, on Ctrl-C too.
-set -eu
+#
+# demo.sh PGLEAKTRACE: the incident in small, on this machine, in under a minute.
+#
+# A throwaway PostgreSQL on a private port, a handful of scripts of which some leak, and one run of
+# the tracer to tell which. Everything is gone afterwards, on Ctrl-C too: each process is stopped by
+# its own pid, and all files live in one temporary folder.
+set -u
 
-tracer=$(realpath "$1")
-shop=$(realpath "$(dirname "$0")/shop")
-modules=$(dirname "$tracer")/node/node_modules # only if the tests have installed them
-folder=$(mktemp -d /tmp/pgleaktrace-demo.XXXXXX)
-pids=()
+tracer=$(realpath "${1:?usage: demo.sh PATH/TO/pgleaktrace}")
+build=$(dirname "$tracer")
+here=$(cd "$(dirname "$0")" && pwd)
+seconds=12
 
-bin=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -1)
-bin=${bin:-$(dirname "$(command -v postgres)")}
-as_postgres() { setpriv --reuid=postgres --regid=postgres --clear-groups "$@"; }
+pids=()       # the scripts
+server=       # the postmaster
+folder=
+
+bold=$(test -t 1 && tput bold 2>/dev/null) plain=$(test -t 1 && tput sgr0 2>/dev/null)
+
+step() {
+	printf '\n%s== %s%s\n' "$bold" "$1" "$plain"
+}
+
+tell() {
+	printf '   %-24s %s\n' "$@"
+}
+
+give_up() {
+	printf 'demo: %s\n' "$1" >&2
+	exit "${2:-1}"
+}
 
 clean_up() {
-	trap - EXIT INT TERM
-	for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
-	as_postgres "$bin/pg_ctl" -D "$folder/data" stop -m immediate >/dev/null 2>&1 || true
-	wait 2>/dev/null || true
-	rm -rf "$folder"
-}
-trap clean_up EXIT
-trap 'clean_up; exit 130' INT TERM
-
-port=$(/usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-say() { printf '\n== %s\n' "$*"; }
-
-say "A throwaway PostgreSQL on port $port, max_connections = 30"
-chmod 755 "$folder"
-install -d -o postgres -g postgres "$folder/data"
-(cd "$folder" && as_postgres "$bin/initdb" -D "$folder/data" -A trust -N >/dev/null)
-(cd "$folder" && as_postgres "$bin/pg_ctl" -D "$folder/data" -w -l "$folder/data/log" -o \
-	"-p $port -k $folder/data -c max_connections=30 -c listen_addresses=127.0.0.1 -c fsync=off" start >/dev/null)
-export PGHOST=127.0.0.1 PGPORT=$port PGUSER=postgres PGDATABASE=postgres
-
-cp -r "$shop" "$folder/shop"
-cd "$folder/shop"
-start() { "$@" >/dev/null 2>&1 </dev/null & pids+=($!); }
-
-say "Scripts start: some close what they open, some do not"
-"$tracer" -P "$port" -d 14 --older 3s > "$folder/report" 2> "$folder/notes" &
-report=$!
-pids+=("$report")
-sleep 1
-for job in 1 2 3 4 5; do
-	start /usr/bin/python3 scripts/sync_users.py --job "$job"   # opens 3, never closes, sits there
-	start /usr/bin/python3 scripts/nightly_report.py            # closes in a with block
-	start /usr/bin/python3 scripts/import_orders.py             # leaves without closing
-	start bash scripts/vacuum.sh                                # psql, clean
-	if command -v node >/dev/null && [ -d "$modules/pg" ]; then
-		start env NODE_PATH="$modules" node scripts/seed.js # never ends its pool
-		start env NODE_PATH="$modules" node scripts/mailer.js # ends it in finally
+	trap '' INT TERM
+	if [ ${#pids[@]} -gt 0 ]; then
+		kill -KILL "${pids[@]}" 2>/dev/null
+		wait "${pids[@]}" 2>/dev/null
 	fi
-	sleep 0.7
+	if [ -n "$server" ]; then
+		kill -QUIT "$server" 2>/dev/null     # PostgreSQL's immediate shutdown
+		wait "$server" 2>/dev/null
+	fi
+	[ -z "$folder" ] || rm -rf "$folder"
+}
+
+# Starts a script in the background, without our signals or our terminal: run PROGRAM ARG…
+run() {
+	"$@" </dev/null >>"$folder/scripts.log" 2>&1 &
+	pids+=($!)
+}
+
+# -- the server -----------------------------------------------------------------------------------
+
+server_folder() {
+	local postgres
+	postgres=$(find /usr/lib/postgresql/*/bin /usr/pgsql-*/bin -name postgres 2>/dev/null |
+		sort -V | tail -1)
+	postgres=${postgres:-$(command -v postgres)} ||
+		give_up "no PostgreSQL server here (Debian: apt install postgresql)"
+	dirname "$postgres"
+}
+
+port_free() {
+	local port
+	for _ in $(seq 100); do
+		port=$((20000 + RANDOM % 12000))
+		(exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo "$port"; return; }
+	done
+	give_up "no free port found"
+}
+
+as_postgres() {
+	(cd "$folder" && exec setpriv --reuid=postgres --regid=postgres --clear-groups "$@")
+}
+
+server_start() {
+	local bin log=$folder/server.log
+	bin=$(server_folder) || exit 1
+	chown postgres: "$folder"
+	as_postgres "$bin/initdb" -D "$folder/data" -A trust -U postgres --no-sync >"$log" 2>&1 ||
+		give_up "initdb failed: $(tail -1 "$log")"
+	cd "$folder" || exit 1
+	setpriv --reuid=postgres --regid=postgres --clear-groups "$bin/postgres" -D "$folder/data" \
+		-c port="$PGPORT" -c listen_addresses=127.0.0.1 -c unix_socket_directories="$folder" \
+		-c max_connections=40 -c fsync=off -c shared_buffers=16MB >>"$log" 2>&1 &
+	server=$!
+	cd "$here" || exit 1
+	for _ in $(seq 100); do
+		# The eighth line is the state; asking the socket would need a login.
+		sed -n 8p "$folder/data/postmaster.pid" 2>/dev/null | grep -q ready && return
+		kill -0 "$server" 2>/dev/null || give_up "PostgreSQL did not start: $(tail -1 "$log")"
+		sleep 0.1
+	done
+	give_up "PostgreSQL was not ready after 10 s"
+}
+
+# -- the scripts ----------------------------------------------------------------------------------
+
+node_ready() {
+	command -v node >/dev/null && command -v npm >/dev/null || return 1
+	"$here/../live/clients/install.sh" "$build" >"$folder/npm.log" 2>&1 &&
+		export NODE_PATH=$build/node/node_modules
+}
+
+early_start() {
+	if [ -n "$node" ]; then
+		for _ in 1 2 3; do run node scripts/sync-users.js; done
+		tell "3 x sync-users.js" "Prisma, never disconnects: 4 connections each"
+	fi
+	if [ -n "$python" ]; then
+		run /usr/bin/python3 scripts/invoices.py
+		tell "invoices.py" "psycopg2, closes what it opens"
+	fi
+	run sh scripts/backup.sh
+	tell "backup.sh" "psql every 2 s"
+	if [ -n "$perl" ]; then
+		run perl scripts/cleanup.pl
+		tell "cleanup.pl" "Perl DBI, one more every 3 s"
+	fi
+	if [ -n "$php" ]; then
+		run php scripts/newsletter.php
+		tell "newsletter.php" "PHP, one more every 3 s"
+	fi
+}
+
+# What starts while the tracer is watching.
+late_start() {
+	if [ -n "$node" ]; then
+		run node scripts/send-mails.js
+		run node scripts/report.js
+		tell "send-mails.js" "a new connection every second, none is ended"
+		tell "report.js" "a pool, ended every time"
+	fi
+	if [ -n "$python" ]; then
+		for _ in 1 2; do run /usr/bin/python3 scripts/import.py; done
+		tell "2 x import.py" "3 connections each, then exits without closing"
+	fi
+}
+
+# -- the story ------------------------------------------------------------------------------------
+
+[ "$(id -u)" = 0 ] || give_up "the tracer loads BPF programs: sudo make demo" 77
+[ -x "$tracer" ] || give_up "$tracer is missing: run make first"
+id postgres >/dev/null 2>&1 || give_up "there is no user postgres (Debian: apt install postgresql)"
+
+trap clean_up EXIT
+trap 'exit 130' INT TERM
+folder=$(mktemp -d "${TMPDIR:-/tmp}/pgleaktrace-demo.XXXXXX")
+PGPORT=$(port_free) || exit 1
+export PGPORT PGHOST=127.0.0.1 PGUSER=postgres PGDATABASE=postgres PGSSLMODE=disable
+export DATABASE_URL="postgresql://postgres:secret@127.0.0.1:$PGPORT/postgres"
+
+step "A throwaway PostgreSQL on port $PGPORT, 40 connections at most"
+server_start
+
+node='' python='' perl='' php=''
+step "Looking for languages that can talk to it"
+node_ready && node=yes
+/usr/bin/python3 -c 'import psycopg2' 2>/dev/null && python=yes
+perl -MDBD::Pg -e 1 2>/dev/null && perl=yes
+php -r 'exit(function_exists("pg_connect") ? 0 : 1);' 2>/dev/null && php=yes
+tell "psql" "yes"
+tell "Node, node-postgres" "${node:-no}"
+tell "Python, psycopg2" "${python:-no}"
+tell "Perl, DBD::Pg" "${perl:-no}"
+tell "PHP, pgsql" "${php:-no}"
+
+step "Scripts that were there before anybody looked"
+early_start
+sleep 2
+
+step "Now somebody asks: sudo pgleaktrace -P $PGPORT -d $seconds"
+echo "   … and meanwhile there come:"
+"$tracer" -P "$PGPORT" -d "$seconds" --older 5s >"$folder/report.txt" 2>"$folder/notes.txt" &
+watcher=$!
+for _ in $(seq 50); do
+	grep -q '^pgleaktrace: watching ' "$folder/notes.txt" && break
+	sleep 0.1
 done
+late_start
+# A Ctrl-C here is for the demo; the tracer, in the background, is then stopped like the rest.
+pids+=("$watcher")
+if ! wait "$watcher"; then
+	cat "$folder/notes.txt" >&2
+	give_up "the tracer failed"
+fi
 
-say "Meanwhile, somebody wants to work"
-psql -Atc "select 'it works'" 2>&1 | head -2 || true
+step "Its answer"
+cat "$folder/report.txt"
 
-say "sudo pgleaktrace -P $port -d 14 --older 3s"
-wait "$report"
-cat "$folder/report"
-say "Your own server: sudo build/pgleaktrace -d 30     (everything of this demo is gone again)"
+step "That was all"
+echo "   The server, the scripts and their files are gone. On your own server:"
+echo "   sudo $1 -d 30"
