@@ -39,6 +39,7 @@ UNITS   := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_
 
 .PHONY: all check check-unit check-replay check-live demo deps deps-check lint install clean tools
 .DELETE_ON_ERROR:
+.SECONDARY:
 
 all: deps-check
 	$(Q)$(MAKE) --no-print-directory $(BUILD)/pgleaktrace

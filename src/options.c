@@ -120,17 +120,21 @@ static __u32 parse_number(struct argp_state *state, const char *name, const char
 
 static void parse_pid(struct argp_state *state, struct options *o, const char *text)
 {
+	o->query.pid = parse_number(state, "-p", text, 1 << 22);
+	if (!o->query.pid)
+		argp_error(state, "-p %s: a process id is greater than 0", text);
+}
+
+/* A recording's processes need not live; a watched one must. */
+static void check_pid(struct argp_state *state, const struct options *o)
+{
 	char path[64];
 	struct stat st;
 
-	o->query.pid = parse_number(state, "-p", text, 1 << 22);
 	snprintf(path, sizeof(path), "/proc/%u", o->query.pid);
-	if (!o->query.pid)
-		argp_error(state, "-p %s: a process id is greater than 0", text);
-	if (stat(path, &st) && o->query.pid >= 1024)
-		fprintf(stderr,
-			"pgleaktrace: no process %s now; for the port, did you mean `-P %s`?\n",
-			text, text);
+	if (o->query.pid && !o->replay && stat(path, &st))
+		argp_error(state, "-p %u: no such process; did you mean the port, `-P %u`?",
+			o->query.pid, o->query.pid);
 }
 
 static void parse_host(struct argp_state *state, struct options *o, const char *text)
@@ -244,6 +248,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		argp_error(state, "what is \"%s\"? pgleaktrace takes only options", arg);
 		break;
 	case ARGP_KEY_END:
+		check_pid(state, o);
 		if (!o->live.ledgers)
 			argp_error(state, "--ledgers 0: at least 1");
 		if (o->once && o->duration)

@@ -228,13 +228,20 @@ static void connection_row_fill(
 	};
 }
 
+static bool ledger_is_empty(const struct ledger *l)
+{
+	return !(l->totals.attempted + l->totals.adopted + l->settled.attempted +
+		 l->settled.adopted);
+}
+
 static struct connection_row *row_for(
 	struct builder *b, const struct connection *c, struct gather **g)
 {
 	const struct ledger *ledger = state_ledger(b->model, &c->ledger);
 	struct process_row *p = NULL;
 
-	if (!ledger || !wanted(b, ledger))
+	/* Without books yet (a torn recording) it can't be counted, so it is not listed either. */
+	if (!ledger || ledger_is_empty(ledger) || !wanted(b, ledger))
 		return NULL;
 	*g = gather_get(b, ledger);
 	for (size_t i = 0; i < (*g)->row.process_count && !p; i++)
@@ -279,12 +286,6 @@ static void gather_server(struct builder *b, const struct ledger *ledger)
 		s->server_count++;
 	}
 	counts_add_ledger(&s->servers[i].counts, ledger);
-}
-
-static bool ledger_is_empty(const struct ledger *l)
-{
-	return !(l->totals.attempted + l->totals.adopted + l->settled.attempted +
-		 l->settled.adopted);
 }
 
 static int by_ledger_key(const void *a, const void *b)

@@ -35,16 +35,15 @@ static void print_header(const struct view_context *c, const struct snapshot *s)
 	text_age(duration, sizeof(duration), s->now - s->started);
 	fprintf(c->out, "PostgreSQL connections to TCP port%s ", many ? "s" : "");
 	print_ports(c, s->session);
-	if (s->session)
-		fprintf(c->out, " on %s", s->session->host ? s->session->host : "this host");
-	if (c->once)
+	fprintf(c->out, " on %s", s->session && s->session->host ? s->session->host : "this host");
+	if (c->once) {
 		fprintf(c->out, ": %llu open now\n\n", (unsigned long long)s->counts.open);
-	else
-		fprintf(c->out,
-			": watched for %s, %llu already open at the start, %llu opened, %llu open "
-			"now\n\n",
-			duration, (unsigned long long)s->counts.adopted,
-			(unsigned long long)s->counts.opened, (unsigned long long)s->counts.open);
+		return;
+	}
+	fprintf(c->out, ", watched for %s:\n", duration);
+	fprintf(c->out, "%llu open at the start, %llu opened, %llu open now\n\n",
+		(unsigned long long)s->counts.adopted, (unsigned long long)s->counts.opened,
+		(unsigned long long)s->counts.open);
 }
 
 static size_t cell_width(const struct count_field *f)
@@ -190,6 +189,25 @@ static void print_groups(const struct view_context *c, const struct snapshot *s)
 		fprintf(c->out, "        … and %zu more (--rows 0 shows all)\n", s->groups_hidden);
 }
 
+/* Words of a sentence, indented, broken before the last column. */
+static void print_wrapped(const struct view_context *c, const char *text)
+{
+	size_t column = 0, most = c->columns > 20 ? c->columns - 4 : 16;
+
+	for (const char *at = text; *at;) {
+		size_t n = strcspn(at, " ");
+
+		if (column && column + 1 + n > most) {
+			fputc('\n', c->out);
+			column = 0;
+		}
+		fprintf(c->out, "%s%.*s", column ? " " : "    ", (int)n, at);
+		column += n + (column ? 1 : 0);
+		at += n + (at[n] ? 1 : 0);
+	}
+	fputs(".\n", c->out);
+}
+
 static void print_findings(const struct view_context *c, const struct snapshot *s)
 {
 	struct finding *findings;
@@ -198,9 +216,11 @@ static void print_findings(const struct view_context *c, const struct snapshot *
 	for (size_t i = 0; i < count; i++) {
 		const struct rule_row *rule = &rule_rows[findings[i].rule];
 
-		fprintf(c->out, "%s%s: ", i ? "" : "\n", rule->id);
+		fprintf(c->out, "\n%s: ", rule->id);
 		print_name(c, findings[i].group->name, 60);
-		fprintf(c->out, ": %s.\n    %s.\n", findings[i].evidence, rule->advice);
+		fputc('\n', c->out);
+		print_wrapped(c, findings[i].evidence);
+		print_wrapped(c, rule->advice);
 	}
 	free(findings);
 }

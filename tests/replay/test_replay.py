@@ -88,6 +88,12 @@ def test_bad_bytes_never_crash(tmp_path):
         assert run.returncode == 0, run.stderr.decode(errors="replace")
 
 
+@pytest.mark.parametrize("case", CASES)
+def test_a_report_fits_100_columns(case):
+    for line in (HERE / case / "report.txt").read_text().splitlines():
+        assert len(line) <= 100, line
+
+
 def test_what_is_no_recording_is_refused(tmp_path):
     for content in (b"", b"{}\n", b"hello\n", b'{"schema":"other","type":"session","time":1}\n', b"\0" * 100):
         path = tmp_path / "x"
@@ -120,7 +126,7 @@ def test_filters_sort_and_rows():
 @pytest.mark.parametrize("args,word", [
     (["-P", "0"], b"port"), (["-P", "x"], b"port"), (["-d", "soon"], b"time"),
     (["-o", "yaml"], b"formats"), (["-g", "moon"], b"group by"), (["-s", "x"], b"column"),
-    (["-p", "0"], b"process id"), (["--host", "db"], b"address"), (["--cmdline", "("], b"--cmdline"),
+    (["-p", "0"], b"process id"), (["-p", "4000000"], b"did you mean the port, `-P 4000000`?"), (["--host", "db"], b"address"), (["--cmdline", "("], b"--cmdline"),
     (["--ring-size", "5000"], b"power of two"), (["stray"], b"only options"), (["--nonsense"], b"unrecognized"),
     (["--once", "-d", "3"], b"--once"), (["--replay", "x", "--once"], b"--replay")])
 def test_wrong_usage_is_a_sentence_and_64(args, word):
