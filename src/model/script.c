@@ -308,7 +308,9 @@ static char *interpret(const struct words *w, int from, const struct interpreter
 			at++;
 		else if (word[0] == '@' && java)
 			continue;
-		else if (word[0] != '-' || !word[1])
+		else if (!strcmp(word, "-")) /* the script comes from standard input */
+			return join(*runtime, "-");
+		else if (word[0] != '-')
 			return java ? xstrdup(word) : script_word(w, at, in, cwd, runtime);
 	}
 	return xstrdup(*runtime);

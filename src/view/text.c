@@ -46,27 +46,40 @@ static void print_header(const struct view_context *c, const struct snapshot *s)
 		(unsigned long long)s->counts.open);
 }
 
-static size_t cell_width(const struct count_field *f)
+/* "IDLE>60s": the heading says what idle means here. */
+static void cell_title(
+	char *out, size_t size, const struct count_field *f, const struct snapshot *s)
 {
-	size_t n = strlen(f->title);
+	unsigned long long seconds = s->older / 1000000000ull;
 
-	return n < 6 ? 6 : n;
+	if (strcmp(f->name, "idle"))
+		snprintf(out, size, "%s", f->title);
+	else if (seconds < 100 || seconds % 60)
+		snprintf(out, size, "IDLE>%llus", seconds);
+	else
+		snprintf(out, size, "IDLE>%llum", seconds / 60);
+}
+
+static int cell_width(const struct count_field *f, const struct snapshot *s)
+{
+	char title[32];
+	size_t n;
+
+	cell_title(title, sizeof(title), f, s);
+	n = strlen(title);
+	return n < 6 ? 6 : (int)n;
 }
 
 static void print_titles(const struct view_context *c, const struct snapshot *s)
 {
-	char title[32], older[24];
+	char title[32];
 
 	fprintf(c->out, "%6s", "PROCS");
 	for (size_t i = 0; i < count_field_count; i++) {
 		if (!count_fields[i].in_table)
 			continue;
-		snprintf(title, sizeof(title), "%s", count_fields[i].title);
-		if (!strcmp(count_fields[i].name, "idle")) {
-			text_age(older, sizeof(older), s->older);
-			snprintf(title, sizeof(title), "IDLE>%s", older);
-		}
-		fprintf(c->out, " %*s", (int)cell_width(&count_fields[i]), title);
+		cell_title(title, sizeof(title), &count_fields[i], s);
+		fprintf(c->out, " %*s", cell_width(&count_fields[i], s), title);
 	}
 	snprintf(title, sizeof(title), "%s", group_by_name(s->group_by));
 	for (char *at = title; *at; at++)
@@ -74,7 +87,8 @@ static void print_titles(const struct view_context *c, const struct snapshot *s)
 	fprintf(c->out, "  %s\n", title);
 }
 
-static void print_cells(const struct view_context *c, const struct counts *counts)
+static void print_cells(
+	const struct view_context *c, const struct snapshot *s, const struct counts *counts)
 {
 	char age[24];
 
@@ -84,25 +98,25 @@ static void print_cells(const struct view_context *c, const struct counts *count
 		if (!f->in_table)
 			continue;
 		if (!f->is_age) {
-			fprintf(c->out, " %*llu", (int)cell_width(f),
+			fprintf(c->out, " %*llu", cell_width(f, s),
 				(unsigned long long)f->get(counts));
 			continue;
 		}
 		age[0] = counts->oldest_at_least ? '>' : ' ';
 		text_age(age + 1, sizeof(age) - 1, f->get(counts));
-		fprintf(c->out, " %*s", (int)cell_width(f),
+		fprintf(c->out, " %*s", cell_width(f, s),
 			counts->open ? (age[0] == ' ' ? age + 1 : age) : "-");
 	}
 	fputs("  ", c->out);
 }
 
-static size_t name_columns(const struct view_context *c)
+static size_t name_columns(const struct view_context *c, const struct snapshot *s)
 {
 	size_t used = 6 + 2;
 
 	for (size_t i = 0; i < count_field_count; i++)
 		if (count_fields[i].in_table)
-			used += cell_width(&count_fields[i]) + 1;
+			used += (size_t)cell_width(&count_fields[i], s) + 1;
 	return c->columns > used + NAME_LEAST ? c->columns - used : NAME_LEAST;
 }
 
@@ -177,8 +191,8 @@ static void print_groups(const struct view_context *c, const struct snapshot *s)
 		const struct group_row *row = &s->groups[g];
 
 		fprintf(c->out, "%6zu", row->process_count);
-		print_cells(c, &row->counts);
-		print_name(c, row->name, name_columns(c));
+		print_cells(c, s, &row->counts);
+		print_name(c, row->name, name_columns(c, s));
 		fputc('\n', c->out);
 		if (detail && row->wrapper)
 			fprintf(c->out, "        started by %s\n", row->wrapper);
@@ -230,13 +244,13 @@ static const struct loss_row {
 	const char *text;
 } loss_rows[] = {
 	{offsetof(struct losses, ring_full),
-		"details lost, ring full (counts are exact; --ring-size)"},
+		"details lost, ring full (counts are exact; see --ring-size)"},
 	{offsetof(struct losses, ledger_full),
 		"connections not attributed, table full (--ledgers)"},
 	{offsetof(struct losses, sockets_full), "connections not tracked, no kernel memory"},
 	{offsetof(struct losses, drift), "ends found only by reconciling"},
 	{offsetof(struct losses, unreadable), "processes gone before they could be read"},
-	{offsetof(struct losses, bad_lines), "lines of the recording not understood"},
+	{offsetof(struct losses, bad_lines), "line(s) of the recording not understood"},
 };
 
 static void print_completeness(const struct view_context *c, const struct snapshot *s)
@@ -269,10 +283,10 @@ static void text_report(const struct view_context *c, const struct snapshot *s)
 		print_groups(c, s);
 		print_findings(c, s);
 	} else {
-		fputs("Nothing to show: no process had or made a connection to ", c->out);
-		fputs(s->session && s->session->port_count > 1 ? "these ports" : "this port",
-			c->out);
-		fputs(" (is it the right one? -P PORT; do filters exclude it?)\n", c->out);
+		fprintf(c->out,
+			"Nothing to show: no process has or made a connection to %s.\n"
+			"Is it the right port (-P)? Does a filter leave everything out?\n",
+			s->session && s->session->port_count > 1 ? "these ports" : "this port");
 	}
 	if (!c->quiet)
 		print_completeness(c, s);

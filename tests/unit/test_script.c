@@ -27,6 +27,8 @@ static const struct {
 	{"node|-e|new PrismaClient()", NULL, "node -e", "node"},
 	{"node|--inspect=9229|--enable-source-maps|dist/main.js", NULL, "dist/main.js", "node"},
 	{"node", NULL, "node", "node"},
+	{"node|-", NULL, "node -", "node"},
+	{"/usr/bin/python3|-", NULL, "python3 -", "python3"},
 	{"node|--import|file:///app/loader.mjs|file:///app/x.mjs", "/app", "x.mjs", "node"},
 	{"node|--require|/app/node_modules/tsx/dist/preflight.cjs|--import|file:///app/node_modules/tsx/"
 	 "dist/loader.mjs|scripts/a.ts",
