@@ -188,7 +188,7 @@ static const struct kind_row {
 	[EVENT_STOP] = {"stop", stop_fields},
 };
 
-static json_t *text_json(const char *text, size_t length)
+json_t *codec_text(const char *text, size_t length)
 {
 	char *clean = text_json_safe(text, length);
 	json_t *out = json_string(clean);
@@ -197,14 +197,14 @@ static json_t *text_json(const char *text, size_t length)
 	return out;
 }
 
-static json_t *argv_json(const char *argv, size_t length)
+json_t *codec_argv(const char *argv, size_t length)
 {
 	json_t *out = json_array();
 
 	for (size_t at = 0; at < length;) {
 		size_t n = strnlen(argv + at, length - at);
 
-		json_array_append_new(out, text_json(argv + at, n));
+		json_array_append_new(out, codec_text(argv + at, n));
 		at += n + 1;
 	}
 	return out;
@@ -220,8 +220,8 @@ static json_t *ancestors_json(const struct event_process *process)
 
 		json_object_set_new(one, "pid", json_integer(a->pid));
 		if (a->comm)
-			json_object_set_new(one, "comm", text_json(a->comm, strlen(a->comm)));
-		json_object_set_new(one, "argv", argv_json(a->argv, a->argv_length));
+			json_object_set_new(one, "comm", codec_text(a->comm, strlen(a->comm)));
+		json_object_set_new(one, "argv", codec_argv(a->argv, a->argv_length));
 		json_array_append_new(out, one);
 	}
 	return out;
@@ -260,11 +260,11 @@ static json_t *field_json(const struct field *field, const union event *event)
 			*(const unsigned long long *)(const void *)at);
 		return json_string(buffer);
 	case ADDRESS: inet_ntop(AF_INET6, at, buffer, sizeof(buffer)); return json_string(buffer);
-	case COMM: return text_json(at, strnlen(at, EVENT_COMM));
+	case COMM: return codec_text(at, strnlen(at, EVENT_COMM));
 	case TEXT:
 		memcpy(&text, at, sizeof(text));
-		return text ? text_json(text, strlen(text)) : NULL;
-	case ARGV: return argv_json(event->process.argv, event->process.argv_length);
+		return text ? codec_text(text, strlen(text)) : NULL;
+	case ARGV: return codec_argv(event->process.argv, event->process.argv_length);
 	case ANCESTORS: return ancestors_json(&event->process);
 	case PORTS: return ports_json(&event->session);
 	default: return number_json(field, at);

@@ -17,4 +17,9 @@ json_t *codec_encode(const union event *event);
  */
 int codec_decode(json_t *object, union event *event, char **arena);
 
+/* Foreign bytes as a JSON string (bytes that are no UTF-8 become "\\xNN"), and NUL-separated argv as
+ * an array of them. New references. */
+json_t *codec_text(const char *text, size_t length);
+json_t *codec_argv(const char *argv, size_t length);
+
 #endif

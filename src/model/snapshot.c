@@ -2,12 +2,11 @@
 /*
  * snapshot.c: rows out: the model's facts grouped, filtered, sorted, and frozen for the views.
  */
-#include <arpa/inet.h>
-#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/address.h"
 #include "base/mem.h"
 #include "model/state.h"
 
@@ -24,72 +23,6 @@ struct builder {
 	struct snapshot *snapshot;
 	struct gather *gathers;
 };
-
-static bool address_matches(const __u8 *address, const struct query *query)
-{
-	unsigned whole = query->host_bits / 8, rest = query->host_bits % 8;
-
-	if (memcmp(address, query->host, whole))
-		return false;
-	return !rest || (address[whole] >> (8 - rest)) == (query->host[whole] >> (8 - rest));
-}
-
-static bool user_matches(const struct event_process *e, const char *user)
-{
-	char number[16];
-
-	snprintf(number, sizeof(number), "%u", e->uid);
-	return !strcmp(user, number) || (e->user && !strcmp(user, e->user));
-}
-
-static bool cmdline_matches(const struct event_process *e, const regex_t *regex)
-{
-	char *line = xmemdup(e->argv, e->argv_length);
-	bool yes;
-
-	for (__u32 i = 0; i + 1 < e->argv_length; i++)
-		if (!line[i])
-			line[i] = ' ';
-	yes = regexec(regex, line, 0, NULL, 0) == 0;
-	free(line);
-	return yes;
-}
-
-static bool contains(const char *text, const char *part)
-{
-	return text && strstr(text, part);
-}
-
-static bool wanted(const struct builder *b, const struct ledger *ledger)
-{
-	const struct query *q = b->query;
-	const struct process *p = state_process(b->model, &ledger->key.process);
-	const struct event_process *e = p && p->identified ? &p->identity : NULL;
-
-	if (q->pid && ledger->key.process.pid != q->pid)
-		return false;
-	if (q->host_bits && !address_matches(ledger->key.server.address, q))
-		return false;
-	if ((q->user || q->comm || q->cmdline || q->cgroup) && !e)
-		return false;
-	return (!q->user || user_matches(e, q->user)) &&
-	       (!q->comm || (e->comm && !fnmatch(q->comm, e->comm, 0))) &&
-	       (!q->cmdline || cmdline_matches(e, q->cmdline)) &&
-	       (!q->cgroup || contains(e->container, q->cgroup) || contains(e->unit, q->cgroup));
-}
-
-static void server_text(char *out, size_t size, const struct server_key *key)
-{
-	char address[INET6_ADDRSTRLEN];
-
-	if (key->family == AF_INET) {
-		inet_ntop(AF_INET, key->address + 12, address, sizeof(address));
-		snprintf(out, size, "%s:%u", address, key->port);
-	} else {
-		inet_ntop(AF_INET6, key->address, address, sizeof(address));
-		snprintf(out, size, "[%s]:%u", address, key->port);
-	}
-}
 
 static void group_text(const struct builder *b, const struct ledger *ledger, char *out, size_t size)
 {
@@ -241,7 +174,7 @@ static struct connection_row *row_for(
 	struct process_row *p = NULL;
 
 	/* Without books yet (a torn recording) it can't be counted, so it is not listed either. */
-	if (!ledger || ledger_is_empty(ledger) || !wanted(b, ledger))
+	if (!ledger || ledger_is_empty(ledger) || !query_wants(b->query, b->model, ledger))
 		return NULL;
 	*g = gather_get(b, ledger);
 	for (size_t i = 0; i < (*g)->row.process_count && !p; i++)
@@ -308,7 +241,7 @@ static void gather_ledgers(struct builder *b)
 	struct ledger **sorted = xcalloc(count + 1, sizeof(*sorted)), *ledger, *next;
 
 	HASH_ITER (hh, b->model->ledgers, ledger, next) {
-		if (!ledger_is_empty(ledger) && wanted(b, ledger))
+		if (!ledger_is_empty(ledger) && query_wants(b->query, b->model, ledger))
 			sorted[n++] = ledger;
 	}
 	qsort(sorted, n, sizeof(*sorted), by_ledger_key);

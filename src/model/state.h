@@ -92,4 +92,7 @@ struct process *state_process(const struct model *model, const struct process_ke
 void server_crowd_name(char *out, size_t size, const struct server_key *key);
 struct ledger *state_ledger(const struct model *model, const struct ledger_key *key);
 
+/* filter.c: does a query without its grouping and sorting want this ledger shown? */
+bool query_wants(const struct query *query, const struct model *model, const struct ledger *ledger);
+
 #endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* format.c: see format.h. */
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -9,22 +8,6 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "view/format.h"
-
-void format_address(char *out, size_t size, const struct server_key *server)
-{
-	if (server->family == AF_INET)
-		inet_ntop(AF_INET, server->address + 12, out, (socklen_t)size);
-	else
-		inet_ntop(AF_INET6, server->address, out, (socklen_t)size);
-}
-
-void format_server(char *out, size_t size, const struct server_key *server)
-{
-	char address[INET6_ADDRSTRLEN];
-
-	format_address(address, sizeof(address), server);
-	snprintf(out, size, server->family == AF_INET ? "%s:%u" : "[%s]:%u", address, server->port);
-}
 
 void format_exit(char *out, size_t size, int exit_code)
 {

@@ -6,10 +6,6 @@
 #include <stddef.h>
 #include <pgleaktrace/model.h>
 
-/* "127.0.0.1", "::1"; v4-mapped addresses as IPv4. */
-void format_address(char *out, size_t size, const struct server_key *server);
-/* "127.0.0.1:5432", "[::1]:5432". */
-void format_server(char *out, size_t size, const struct server_key *server);
 /* "status 3", "killed by signal 9". */
 void format_exit(char *out, size_t size, int exit_code);
 /* argv as one clean line; caller frees. */

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "base/address.h"
 #include "base/text.h"
 #include "base/codec.h"
 #include "view/format.h"
@@ -15,19 +16,10 @@ static json_t *seconds(__u64 ns)
 	return json_real((double)(ns / 1000000ull) / 1000.0);
 }
 
-static json_t *text(const char *t)
-{
-	char *safe = text_json_safe(t, strlen(t));
-	json_t *out = json_string(safe);
-
-	free(safe);
-	return out;
-}
-
 static void set_text(json_t *to, const char *key, const char *value)
 {
 	if (value)
-		json_object_set_new(to, key, text(value));
+		json_object_set_new(to, key, codec_text(value, strlen(value)));
 }
 
 static void set_id(json_t *to, const char *key, __u64 id)
@@ -48,21 +40,6 @@ static void set_counts(json_t *to, const struct counts *counts)
 	}
 }
 
-static json_t *argv_json(const char *argv, size_t length)
-{
-	json_t *out = json_array();
-
-	for (size_t at = 0; at < length;) {
-		size_t n = strnlen(argv + at, length - at);
-		char *safe = text_json_safe(argv + at, n);
-
-		json_array_append_new(out, json_string(safe));
-		free(safe);
-		at += n + 1;
-	}
-	return out;
-}
-
 static json_t *ancestors_json(const struct event_process *e)
 {
 	json_t *out = json_array();
@@ -73,7 +50,7 @@ static json_t *ancestors_json(const struct event_process *e)
 		json_object_set_new(one, "pid", json_integer(e->ancestors[i].pid));
 		set_text(one, "name", e->ancestors[i].comm);
 		json_object_set_new(one, "command_args",
-			argv_json(e->ancestors[i].argv, e->ancestors[i].argv_length));
+			codec_argv(e->ancestors[i].argv, e->ancestors[i].argv_length));
 		json_array_append_new(out, one);
 	}
 	return out;
@@ -82,7 +59,7 @@ static json_t *ancestors_json(const struct event_process *e)
 static void set_identity(json_t *to, const struct event_process *e)
 {
 	json_object_set_new(to, "parent_pid", json_integer(e->parent));
-	json_object_set_new(to, "command_args", argv_json(e->argv, e->argv_length));
+	json_object_set_new(to, "command_args", codec_argv(e->argv, e->argv_length));
 	json_object_set_new(to, "command_truncated", json_boolean(e->argv_truncated));
 	set_text(to, "name", e->comm);
 	set_text(to, "executable_path", e->exe);
@@ -120,7 +97,7 @@ static json_t *server_json(const struct server_key *key)
 	char address[64];
 	json_t *out = json_object();
 
-	format_address(address, sizeof(address), key);
+	address_text(address, sizeof(address), key);
 	json_object_set_new(out, "address", json_string(address));
 	json_object_set_new(out, "port", json_integer(key->port));
 	return out;

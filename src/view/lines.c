@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/address.h"
 #include "base/text.h"
 #include "view/format.h"
 #include "view/lines.h"
@@ -19,7 +20,7 @@ static void line(const struct view_context *c, const struct model *m, __u64 time
 	if (age)
 		text_age(ages, sizeof(ages), age);
 	text_cut(name, sizeof(name), clean, 32, c->ascii);
-	format_server(server, sizeof(server), &ledger->server);
+	server_text(server, sizeof(server), &ledger->server);
 	fprintf(c->out, "%s  %-9s %7u %7s  %-32s %s %s\n", clock, what, ledger->process.pid, ages,
 		name, server, detail);
 	free(clean);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/address.h"
 #include "base/text.h"
 #include "view/format.h"
 #include "view/lines.h"
@@ -148,7 +149,7 @@ static void print_connection(const struct view_context *c, const struct connecti
 	char age[24], server[80], detail[160];
 
 	text_age(age, sizeof(age), row->age);
-	format_server(server, sizeof(server), &row->server);
+	server_text(server, sizeof(server), &row->server);
 	fprintf(c->out, "            %s%s  port %u -> %s  %s",
 		row->attribution == ATTRIBUTION_CONNECT ? "" : ">", age, row->local_port, server,
 		ending_detail(row, detail, sizeof(detail)));

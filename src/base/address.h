@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* address.h: servers as people write them. */
+#ifndef BASE_ADDRESS_H
+#define BASE_ADDRESS_H
+
+#include <stddef.h>
+#include <pgleaktrace/event.h>
+
+/* "127.0.0.1", "::1"; v4-mapped addresses as IPv4. */
+void address_text(char *out, size_t size, const struct server_key *server);
+/* "127.0.0.1:5432", "[::1]:5432". */
+void server_text(char *out, size_t size, const struct server_key *server);
+
+#endif
