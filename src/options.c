@@ -23,7 +23,6 @@ enum key {
 	KEY_REPLAY,
 	KEY_NO_REDACT,
 	KEY_CHECK,
-	KEY_NO_COLOR,
 	KEY_RING_SIZE,
 	KEY_LEDGERS,
 };
@@ -54,13 +53,13 @@ static const struct argp_option rows[] = {
 		"write there instead of standard output (mode 0600)", 3},
 	{"verbose", 'v', 0, 0, "processes and connections too; libbpf's messages", 3},
 	{"quiet", 'q', 0, 0, "only the table; no notes on standard error", 3},
-	{"no-color", KEY_NO_COLOR, 0, 0, "no colours (as with NO_COLOR set)", 3},
 	{"no-redact", KEY_NO_REDACT, 0, 0, "leave passwords in command lines", 3},
 	{0, 0, 0, 0, "Recordings:", 4},
 	{"record", KEY_RECORD, "FILE", 0, "write all that is seen to FILE (mode 0600)", 4},
 	{"replay", KEY_REPLAY, "FILE", 0,
 		"report from a recording instead of the kernel; needs no root", 4},
 	{0, 0, 0, 0, "Other:", 5},
+	{0, 'h', 0, OPTION_HIDDEN, 0, 5}, /* as --help */
 	{"check", KEY_CHECK, 0, 0, "can it run here? say what is missing and what mends it", 5},
 	{"ring-size", KEY_RING_SIZE, "BYTES", 0, "kernel buffer for details: 64K, 4M (default 4M)",
 		5},
@@ -237,10 +236,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_OUTPUT_FILE: o->output_file = arg; break;
 	case 'v': o->verbose = o->live.verbose = true; break;
 	case 'q': o->quiet = true; break;
-	case KEY_NO_COLOR: o->no_color = true; break;
 	case KEY_NO_REDACT: o->live.redact = false; break;
 	case KEY_RECORD: o->record = arg; break;
 	case KEY_REPLAY: o->replay = arg; break;
+	case 'h': argp_state_help(state, state->out_stream, ARGP_HELP_STD_HELP); break;
 	case KEY_CHECK: o->check = true; break;
 	case KEY_RING_SIZE: parse_ring(state, o, arg); break;
 	case KEY_LEDGERS: o->live.ledgers = parse_number(state, "--ledgers", arg, 1 << 20); break;

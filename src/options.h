@@ -24,7 +24,7 @@ struct options {
 	const char *output_file, *record, *replay;
 	__u64 duration; /* ns, 0: until a signal */
 	__u64 interval; /* ns between snapshots */
-	bool once, check, quiet, verbose, no_color;
+	bool once, check, quiet, verbose;
 };
 
 /* Exits for --help, --version and usage errors (64). */

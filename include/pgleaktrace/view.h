@@ -14,7 +14,6 @@
 struct view_context {
 	FILE *out;
 	unsigned columns; /* width to fit */
-	bool color;
 	bool ascii;
 	bool detail; /* -v: processes and connections too */
 	bool once;   /* --once: a look, not a watch */
