@@ -18,6 +18,7 @@ struct known {
 	struct process_key key;
 	bool unreadable;
 	unsigned ledgers; /* alive in the kernel's map, counted by each snapshot */
+	__u32 gone_since; /* number of the snapshot that closed its last ledger; 0: none */
 	UT_hash_handle hh;
 };
 

@@ -128,22 +128,32 @@ static void count_ledger(struct live *live, const struct process_key *key)
 		known->ledgers++;
 }
 
-/* Processes that are gone and have no ledger left are forgotten, here and in the kernel: what the
- * model needs of them it has. */
-static void forget_gone(struct live *live, const struct process_key *keys, size_t count)
+/*
+ * Processes that are gone and have no ledger left are forgotten, here and in the kernel: what the
+ * model needs of them it has. One snapshot later, not at once: their last events may have come
+ * after the ring was emptied, and would find nobody and ask a dead process's /proc.
+ */
+static void forget_gone(struct live *live)
 {
 	int fd = bpf_map__fd(live->skel->maps.processes);
+	struct known *known, *next;
 
-	for (size_t i = 0; i < count; i++) {
-		struct known *known;
-
-		HASH_FIND(hh, live->known, &keys[i], sizeof(keys[i]), known);
-		if (!known || known->ledgers)
+	HASH_ITER (hh, live->known, known, next) {
+		if (!known->gone_since || known->gone_since == live->snapshots || known->ledgers)
 			continue;
-		bpf_map_delete_elem(fd, &keys[i]);
+		bpf_map_delete_elem(fd, &known->key);
 		HASH_DEL(live->known, known);
 		free(known);
 	}
+}
+
+static void mark_gone(struct live *live, const struct process_key *key)
+{
+	struct known *known;
+
+	HASH_FIND(hh, live->known, key, sizeof(*key), known);
+	if (known)
+		known->gone_since = live->snapshots;
 }
 
 /* Keys first, values after: deleting while walking would lose the place. */
@@ -168,16 +178,14 @@ static void push_ledgers(struct live *live)
 {
 	int fd = bpf_map__fd(live->skel->maps.ledgers);
 	struct ledger_key *keys, none = {0};
-	struct process_key *gone;
 	struct totals totals;
-	size_t count, gone_count = 0;
+	size_t count;
 	struct known *known, *next;
 	__u32 zero = 0;
 
 	HASH_ITER (hh, live->known, known, next)
 		known->ledgers = 0;
 	keys = ledger_keys(fd, &count);
-	gone = xcalloc(count + 1, sizeof(*gone));
 	for (size_t i = 0; i < count; i++) {
 		bool settled;
 
@@ -187,13 +195,12 @@ static void push_ledgers(struct live *live)
 		push_totals(live, &keys[i], &totals, settled);
 		if (settled) {
 			bpf_map_delete_elem(fd, &keys[i]);
-			gone[gone_count++] = keys[i].process;
+			mark_gone(live, &keys[i].process);
 		} else {
 			count_ledger(live, &keys[i].process);
 		}
 	}
-	forget_gone(live, gone, gone_count);
-	free(gone);
+	forget_gone(live);
 	free(keys);
 	if (!bpf_map_lookup_elem(bpf_map__fd(live->skel->maps.unattributed), &zero, &totals) &&
 		(totals.attempted || totals.adopted))
