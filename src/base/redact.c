@@ -1,171 +1,191 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * redact.c: three passes over each argument, each with its table or its one rule:
- *   URLs           scheme://user:SECRET@host
- *   assignments    password=SECRET, PGPASSWORD=SECRET, ?sslpassword=SECRET, "password":"SECRET"
- *   options        --password SECRET, --password=SECRET, and -pSECRET for programs known to mean it
+ * redact.c: secrets leave a command line in two passes over each argument:
+ *   values         scheme://user:SECRET@host, password=SECRET, ?sslpassword=SECRET,
+ *                  PGPASSWORD=SECRET, "password":"SECRET" (redact_values.c)
+ *   options        --password SECRET, and -pSECRET for programs known to mean it; here, because they
+ *                  reach over to the next argument and depend on the program
+ * An argument with blanks may be a command of its own (`sh -c "mysql -pSECRET"`): its words pass too.
  */
-#include <ctype.h>
-#include <stdbool.h>
-#include <string.h>
-#include <strings.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "base/redact.h"
+#include "base/redact_values.h"
 
-/* An assignment's key is secret when it ends with one of these, in any case. */
-static const char *const secret_keys[] = {"password", "passwd", "pwd", "passphrase", "secret",
-	"token", "api_key", "apikey", "api-key", "access_key", "private_key", "pgpassword"};
-
-/* Programs whose -pX is a password; elsewhere -p is a port, a pid or a path. */
-static const char *const short_p_programs[] = {
-	"mysql", "mysqldump", "mysqladmin", "mariadb", "mariadb-dump", "sshpass", "mongosh"};
-
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-static const char stars[] = "***";
-
-struct buffer {
-	char *bytes;
-	size_t used, size;
+enum {
+	JOINED = 1,    /* -pSECRET */
+	SEPARATE = 2,  /* -p SECRET */
+	LEADING = 4,   /* only in front of the command it runs: sshpass -p SECRET ssh -p 22 */
+	NO_VALUE = 8,  /* --password asks at the terminal; the next word is something else */
+	RUNS_NEXT = 16 /* runs a program named later on its line */
 };
 
-static void put(struct buffer *b, const char *bytes, size_t n)
+static const struct program {
+	const char *name;
+	unsigned how;
+} programs[] = {
+	{"mysql", JOINED},
+	{"mysqldump", JOINED},
+	{"mysqladmin", JOINED},
+	{"mysqlimport", JOINED},
+	{"mysqlcheck", JOINED},
+	{"mysqlsh", JOINED},
+	{"mariadb", JOINED},
+	{"mariadb-dump", JOINED},
+	{"mariadb-admin", JOINED},
+	{"mongosh", JOINED | SEPARATE},
+	{"mongodump", JOINED | SEPARATE},
+	{"mongorestore", JOINED | SEPARATE},
+	{"sshpass", JOINED | SEPARATE | LEADING},
+	{"psql", NO_VALUE},
+	{"pg_dump", NO_VALUE},
+	{"pg_dumpall", NO_VALUE},
+	{"pg_restore", NO_VALUE},
+	{"pg_basebackup", NO_VALUE},
+	{"createdb", NO_VALUE},
+	{"dropdb", NO_VALUE},
+	{"vacuumdb", NO_VALUE},
+	{"reindexdb", NO_VALUE},
+	{"sudo", RUNS_NEXT},
+	{"env", RUNS_NEXT},
+	{"nohup", RUNS_NEXT},
+	{"nice", RUNS_NEXT},
+	{"timeout", RUNS_NEXT},
+	{"time", RUNS_NEXT},
+	{"ssh", RUNS_NEXT},
+	{"docker", RUNS_NEXT},
+	{"podman", RUNS_NEXT},
+	{"kubectl", RUNS_NEXT},
+};
+
+/* What the words seen so far mean for the next one. */
+struct reader {
+	const struct program *program;
+	bool first;  /* the next word is the program */
+	bool secret; /* the next word is a secret */
+};
+
+static const struct program *program_named(const char *word, size_t n)
 {
-	if (b->used + n > b->size) {
-		b->size = (b->used + n) * 2;
-		b->bytes = xrealloc(b->bytes, b->size);
-	}
-	memcpy(b->bytes + b->used, bytes, n);
-	b->used += n;
+	const char *slash = memrchr(word, '/', n);
+	const char *base = slash ? slash + 1 : word;
+	size_t left = n - (size_t)(base - word);
+
+	for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++)
+		if (strlen(programs[i].name) == left && !memcmp(base, programs[i].name, left))
+			return &programs[i];
+	return NULL;
 }
 
-static bool key_is_secret(const char *key, size_t n)
+/* Is the word an option whose next word is its secret? */
+static bool asks_secret(const struct reader *r, const char *s, size_t n)
 {
-	for (size_t i = 0; i < COUNT(secret_keys); i++) {
-		size_t k = strlen(secret_keys[i]);
+	unsigned how = r->program ? r->program->how : 0;
 
-		if (n >= k && !strncasecmp(key + n - k, secret_keys[i], k))
-			return true;
+	if (n == 2 && s[0] == '-' && s[1] == 'p')
+		return how & SEPARATE;
+	if (n < 5 || s[0] != '-' || (how & NO_VALUE) || !memcmp(s, "--no-", 5))
+		return false;
+	return redact_key(s, n);
+}
+
+/* Hides one word if the words in front of it say so; false: it is none of our business. */
+static bool redact_option(struct reader *r, struct redact_buffer *out, const char *s, size_t n)
+{
+	bool option = n && s[0] == '-', hide = r->secret && n && !option;
+	const struct program *named = option ? NULL : program_named(s, n);
+	unsigned how = r->program ? r->program->how : 0;
+
+	if (n == 0)
+		return false;
+	r->secret = false;
+	if (hide) {
+		if (how & LEADING)
+			r->program = NULL;
+		redact_put(out, "***", 3);
+		return true;
 	}
+	if ((how & JOINED) && n > 2 && s[0] == '-' && s[1] == 'p') {
+		redact_put(out, "-p***", 5);
+		return true;
+	}
+	if (!option && (r->first || (named && (how & RUNS_NEXT))))
+		r->program = named;
+	else if (!option && (how & LEADING))
+		r->program = NULL;
+	r->first = false;
+	r->secret = asks_secret(r, s, n);
 	return false;
 }
 
-static bool key_char(char c)
+/* The words of an argument that is a command itself. */
+static void redact_command(struct redact_buffer *out, const char *s, size_t n)
 {
-	return isalnum((unsigned char)c) || c == '_' || c == '-' || c == '.';
-}
+	static const struct program shell = {"sh", RUNS_NEXT};
+	struct reader r = {.program = &shell};
 
-/* In "scheme://user:SECRET@host" at "://", where the secret begins and ends; false: none. The last
- * '@' before the path counts: passwords may hold one. */
-static bool url_secret(const char *s, size_t n, size_t at, size_t *from, size_t *to)
-{
-	size_t i = at + 3, colon = 0, last = 0;
+	for (size_t at = 0; at < n;) {
+		size_t length = redact_word(s + at, n - at);
 
-	for (; i < n && !strchr("/?# \t\"'<>", s[i]); i++) {
-		if (s[i] == ':' && !colon)
-			colon = i + 1;
-		if (s[i] == '@')
-			last = i;
+		if (length == 0)
+			redact_put(out, s + at++, 1);
+		else if (!redact_option(&r, out, s + at, length))
+			redact_put(out, s + at, length);
+		at += length;
 	}
-	if (!colon || last < colon)
-		return false;
-	*from = colon;
-	*to = last;
-	return true;
 }
 
-/* Behind a secret key at `at` ("=", ":" with quotes, spaces): the value's range. */
-static bool value_range(const char *s, size_t n, size_t at, size_t *from, size_t *to)
+static bool has_blank(const char *s, size_t n)
 {
-	bool json = at < n && (s[at] == '"' || s[at] == '\'');
-	size_t i = at + (json ? 1 : 0);
-	char quote = 0;
-
-	while (i < n && s[i] == ' ')
-		i++;
-	if (i >= n || (s[i] != '=' && !(json && s[i] == ':')))
-		return false;
-	for (i++; i < n && s[i] == ' ';)
-		i++;
-	if (i < n && (s[i] == '"' || s[i] == '\''))
-		quote = s[i++];
-	*from = i;
-	for (; i < n; i++) {
-		if (quote && s[i] == '\\' && i + 1 < n)
-			i++;
-		else if (quote ? s[i] == quote : strchr(" \t&;,\"'", s[i]) != NULL)
-			break;
-	}
-	*to = i;
-	return *to > *from;
+	while (n && !redact_blank(*s))
+		s++, n--;
+	return n > 0;
 }
 
-static void redact_word(struct buffer *out, const char *s, size_t n)
+static struct redact_buffer redact_once(const char *argv, size_t length)
 {
-	size_t word = 0, from, to;
+	struct redact_buffer out = {0}, values = {0};
+	struct reader r = {.first = true};
+	bool command = true; /* a title is one argument too */
 
-	for (size_t i = 0; i < n;) {
-		bool hit = false;
+	redact_put(&out, "", 0);
+	for (size_t at = 0; at < length;) {
+		const char *arg = argv + at;
+		size_t n = strnlen(arg, length - at);
 
-		if (n - i > 3 && !memcmp(s + i, "://", 3) && url_secret(s, n, i, &from, &to))
-			hit = true;
-		else if (!key_char(s[i]) && i > word && key_is_secret(s + word, i - word))
-			hit = value_range(s, n, i, &from, &to);
-		if (hit) {
-			put(out, s + i, from - i);
-			put(out, stars, 3);
-			i = word = to;
-			continue;
+		values.used = 0;
+		redact_values(&values, arg, n, command, at + n == length);
+		if (!redact_option(&r, &out, arg, n)) {
+			if (has_blank(arg, n))
+				redact_command(&out, values.bytes, values.used);
+			else
+				redact_put(&out, values.bytes, values.used);
 		}
-		if (!key_char(s[i]))
-			word = i + 1;
-		put(out, s + i, 1);
-		i++;
+		/* What follows -c, -lc or -ec is shell text, not one assignment. */
+		command = n > 1 && arg[0] == '-' && arg[1] != '-' && arg[n - 1] == 'c';
+		at += n;
+		if (at < length)
+			redact_put(&out, argv + at++, 1);
 	}
-}
-
-static bool names_program(const char *argv0, size_t n)
-{
-	const char *slash = memrchr(argv0, '/', n);
-	const char *base = slash ? slash + 1 : argv0;
-	size_t left = n - (size_t)(base - argv0);
-
-	for (size_t i = 0; i < COUNT(short_p_programs); i++)
-		if (strlen(short_p_programs[i]) == left && !memcmp(base, short_p_programs[i], left))
-			return true;
-	return false;
-}
-
-/* Is the argument an option whose next argument is its secret? */
-static bool asks_secret(const char *s, size_t n)
-{
-	return n > 3 && s[0] == '-' && s[1] == '-' && !memchr(s, '=', n) &&
-	       key_is_secret(s + 2, n - 2);
+	free(values.bytes);
+	return out;
 }
 
 char *redact_argv(const char *argv, size_t length, size_t *out_length)
 {
-	struct buffer out = {.bytes = xcalloc(1, length + 16), .size = length + 16};
-	bool secret_next = false, short_p = false;
+	struct redact_buffer out = redact_once(argv, length);
 
-	for (size_t at = 0, index = 0; at < length; index++) {
-		const char *arg = argv + at;
-		size_t n = strnlen(arg, length - at);
+	/* One secret gone can lay open the next, where lines are odd enough: until nothing changes. */
+	for (int round = 0; round < 8; round++) {
+		struct redact_buffer again = redact_once(out.bytes, out.used);
+		bool same = again.used == out.used && !memcmp(again.bytes, out.bytes, out.used);
 
-		if (index == 0)
-			short_p = names_program(arg, n);
-		if (secret_next && n && arg[0] != '-') {
-			put(&out, stars, 3);
-		} else if (short_p && n > 2 && arg[0] == '-' && arg[1] == 'p') {
-			put(&out, "-p***", 5);
-		} else {
-			redact_word(&out, arg, n);
-		}
-		secret_next = asks_secret(arg, n);
-		at += n;
-		if (at < length)
-			put(&out, argv + at++, 1);
+		free(out.bytes);
+		out = again;
+		if (same)
+			break;
 	}
 	*out_length = out.used;
 	return out.bytes;

@@ -8,6 +8,44 @@
 #include "base/mem.h"
 #include "base/text.h"
 
+/* Columns where it is not one: marks and joiners take none, East Asian wide characters and emoji take
+ * two. The blocks that occur in paths and names, sorted; a table of our own, because wcwidth() gives
+ * another answer in another locale and reports must not. */
+static const struct {
+	unsigned first, last, columns;
+} widths[] = {
+	{0x0300, 0x036f, 0}, /* combining marks */
+	{0x0483, 0x0489, 0}, /* Cyrillic */
+	{0x0591, 0x05bd, 0}, /* Hebrew */
+	{0x064b, 0x065f, 0}, /* Arabic */
+	{0x0e34, 0x0e3a, 0}, /* Thai */
+	{0x0e47, 0x0e4e, 0},
+	{0x1100, 0x115f, 2}, /* Hangul, first letters; the rest joins them */
+	{0x1160, 0x11ff, 0},
+	{0x1ab0, 0x1aff, 0}, /* combining marks, more */
+	{0x1dc0, 0x1dff, 0},
+	{0x200b, 0x200d, 0}, /* zero-width space and joiners */
+	{0x20d0, 0x20ff, 0},
+	{0x2e80, 0x303e, 2}, /* CJK radicals and punctuation */
+	{0x3041, 0x3098, 2}, /* Kana */
+	{0x3099, 0x309a, 0},
+	{0x309b, 0x4dbf, 2},
+	{0x4e00, 0xa4cf, 2}, /* CJK ideographs, Yi */
+	{0xa960, 0xa97f, 2},
+	{0xac00, 0xd7a3, 2}, /* Hangul syllables */
+	{0xf900, 0xfaff, 2},
+	{0xfe00, 0xfe0f, 0}, /* variation selectors */
+	{0xfe20, 0xfe2f, 0},
+	{0xfe30, 0xfe6f, 2},
+	{0xff01, 0xff60, 2}, /* full-width forms */
+	{0xffe0, 0xffe6, 2},
+	{0x1f300, 0x1f64f, 2}, /* emoji */
+	{0x1f680, 0x1f6ff, 2},
+	{0x1f900, 0x1f9ff, 2},
+	{0x20000, 0x3fffd, 2}, /* CJK extensions */
+	{0xe0100, 0xe01ef, 0},
+};
+
 /* Length of the valid UTF-8 character at `s`, 0 if there is none; no overlong forms, no
  * surrogates (RFC 3629). */
 static size_t utf8_length(const unsigned char *s, size_t left, unsigned *code)
@@ -74,40 +112,99 @@ char *text_clean(const char *bytes, size_t length)
 	return escape(bytes, length, true);
 }
 
+/* Columns and bytes of the character at `s`: a byte that is no UTF-8 counts as one column. */
+static size_t character(const char *s, size_t *bytes)
+{
+	unsigned code = 0;
+	size_t low = 0, high = sizeof(widths) / sizeof(widths[0]);
+
+	*bytes = utf8_length((const unsigned char *)s, strnlen(s, 4), &code);
+	if (!*bytes)
+		*bytes = 1;
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (code > widths[middle].last)
+			low = middle + 1;
+		else if (code < widths[middle].first)
+			high = middle;
+		else
+			return widths[middle].columns;
+	}
+	return 1;
+}
+
 size_t text_columns(const char *text)
 {
-	size_t columns = 0;
+	size_t columns = 0, bytes;
 
-	for (; *text; text++)
-		columns += ((unsigned char)*text & 0xc0) != 0x80;
+	for (; *text; text += bytes)
+		columns += character(text, &bytes);
 	return columns;
 }
 
-/* The byte where column `column` begins. */
-static const char *at_column(const char *text, size_t column)
+/* Bytes of the longest beginning that fits `columns`, marks on its last character included. */
+static size_t head_bytes(const char *text, size_t columns)
 {
-	while (*text && column) {
-		text++;
-		while (((unsigned char)*text & 0xc0) == 0x80)
-			text++;
-		column--;
+	size_t at = 0, bytes;
+
+	while (text[at]) {
+		size_t wide = character(text + at, &bytes);
+
+		if (wide > columns)
+			break;
+		columns -= wide;
+		at += bytes;
+	}
+	return at;
+}
+
+/* Where the longest end that fits begins when `columns` must go; never with a mark whose character
+ * went. */
+static const char *tail_after(const char *text, size_t columns)
+{
+	size_t gone = 0, bytes;
+
+	while (*text) {
+		size_t wide = character(text, &bytes);
+
+		if (gone >= columns && wide)
+			break;
+		gone += wide;
+		text += bytes;
 	}
 	return text;
 }
 
+/* Appends what fits of `n` bytes and ends with NUL; a character that does not fit is left out. */
+static size_t append(char *out, size_t size, size_t used, const char *text, size_t n)
+{
+	if (!size)
+		return 0;
+	if (n > size - 1 - used) {
+		n = size - 1 - used;
+		while (n && ((unsigned char)text[n] & 0xc0) == 0x80)
+			n--;
+	}
+	memcpy(out + used, text, n);
+	out[used + n] = 0;
+	return used + n;
+}
+
 void text_cut(char *out, size_t size, const char *text, size_t columns, bool ascii)
 {
-	size_t have = text_columns(text), dots = ascii ? 3 : 1, head;
-	const char *tail;
+	const char *dots = ascii ? "..." : "…", *tail;
+	size_t have = text_columns(text), wide = text_columns(dots), head, used;
 
-	if (have <= columns || columns <= dots) {
-		snprintf(out, size, "%.*s", (int)(at_column(text, columns) - text), text);
+	if (have <= columns || columns <= wide) {
+		append(out, size, 0, text, head_bytes(text, columns));
 		return;
 	}
-	head = (columns - dots) / 3; /* the end of a path says more than its beginning */
-	tail = at_column(text, have - (columns - dots - head));
-	snprintf(out, size, "%.*s%s%s", (int)(at_column(text, head) - text), text,
-		ascii ? "..." : "…", tail);
+	head = (columns - wide) / 3; /* the end of a path says more than its beginning */
+	tail = tail_after(text, have - (columns - wide - head));
+	used = append(out, size, 0, text, head_bytes(text, head));
+	used = append(out, size, used, dots, strlen(dots));
+	append(out, size, used, tail, strlen(tail));
 }
 
 void text_age(char *out, size_t size, __u64 ns)

@@ -13,17 +13,19 @@
 /* For JSON: invalid UTF-8 bytes and NUL become the text "\xNN"; all else stays. Caller frees. */
 char *text_json_safe(const char *bytes, size_t length);
 
-/* For terminals and pages: also control characters, bidi controls and line separators. Caller
- * frees. */
+/* For terminals and pages: also control characters ("\x1b", from U+0080 on "\u009b"), bidi controls,
+ * line separators and U+FEFF ("\u202e"). A backslash stays as it is. Caller frees. */
 char *text_clean(const char *bytes, size_t length);
 
-/* Columns that clean text takes on a terminal: one per character. */
+/* Columns that clean text takes on a terminal, the same in every locale: East Asian wide characters
+ * and emoji two, combining marks none, all else one. */
 size_t text_columns(const char *text);
 
-/* Copies clean text into `out`, cut in the middle to at most `columns`. */
+/* Copies clean text into `out`, cut in the middle to at most `columns` with "…" or, for `ascii`,
+ * "...". Never splits a character, be it for `columns` or for `size`. */
 void text_cut(char *out, size_t size, const char *text, size_t columns, bool ascii);
 
-/* "0.8s", "42s", "3m07s", "1h05m", "3d02h". */
+/* Two units at most, rounded down: "0.8s" below 10 s, then "42s", "3m07s", "1h05m", "3d02h". */
 void text_age(char *out, size_t size, __u64 ns);
 
 /* "30", "30s", "1500ms", "5m", "2h" → ns. -EINVAL or -ERANGE. */

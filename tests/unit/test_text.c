@@ -57,6 +57,58 @@ static void cuts_in_the_middle(void **state)
 	assert_string_equal(out, "…\xc3\xbc\xc3\xbc");
 }
 
+static void measures_columns(void **state)
+{
+	char out[64];
+
+	(void)state;
+	assert_int_equal(text_columns("e\xcc\x81t\xcc\x81"), 2); /* combining marks */
+	assert_int_equal(text_columns("\xe6\x97\xa5\xe6\x9c\xac.js"), 7); /* two ideographs */
+	assert_int_equal(text_columns("\xf0\x9f\x98\x80"), 2); /* an emoji */
+	assert_int_equal(text_columns("\xff\xfe"), 2);
+	/* A wide character that would stick out by half is left out. */
+	text_cut(out, sizeof(out), "\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e\xe6\x97\xa5", 6, false);
+	assert_string_equal(out, "…\xe8\xaa\x9e\xe6\x97\xa5");
+	text_cut(out, sizeof(out), "\xe6\x97\xa5\xe6\x9c\xac", 3, true);
+	assert_string_equal(out, "\xe6\x97\xa5");
+	/* The tail does not begin with the mark of a character that went. */
+	text_cut(out, sizeof(out), "abcde\xcc\x81" "fg", 3, false);
+	assert_string_equal(out, "…fg");
+}
+
+static void splits_no_character_for_size(void **state)
+{
+	char out[6];
+
+	(void)state;
+	text_cut(out, sizeof(out), "abcd\xc3\xbc", 80, false);
+	assert_string_equal(out, "abcd");
+	text_cut(out, sizeof(out), "abc\xc3\xbcx", 80, false);
+	assert_string_equal(out, "abc\xc3\xbc");
+	text_cut(out, 1, "\xc3\xbc", 80, false);
+	assert_string_equal(out, "");
+	text_cut(out, sizeof(out), "abcdefghij", 5, false);
+	assert_string_equal(out, "a…h"); /* the room ends before the columns do */
+}
+
+static void survives_hostile_text(void **state)
+{
+	size_t length = 2 << 20;
+	char *big = malloc(length), *clean, out[256];
+
+	(void)state;
+	for (size_t i = 0; i < length; i++)
+		big[i] = "\xcc\x81\0\xe2\x80\xae\xf0\x9f"[i % 8];
+	clean = text_clean(big, length);
+	assert_true(strlen(clean) > length);
+	for (const char *at = clean; *at; at++)
+		assert_true((unsigned char)*at >= 0x20);
+	text_cut(out, sizeof(out), clean, 60, false);
+	assert_true(text_columns(out) <= 60);
+	free(clean);
+	free(big);
+}
+
 static void check_age(__u64 ns, const char *text)
 {
 	char out[24];
@@ -103,6 +155,9 @@ int main(void)
 		cmocka_unit_test(cleans_what_a_terminal_would_obey),
 		cmocka_unit_test(json_text_keeps_the_truth),
 		cmocka_unit_test(cuts_in_the_middle),
+		cmocka_unit_test(measures_columns),
+		cmocka_unit_test(splits_no_character_for_size),
+		cmocka_unit_test(survives_hostile_text),
 		cmocka_unit_test(says_ages),
 		cmocka_unit_test(reads_times_and_sizes),
 	};
