@@ -173,6 +173,7 @@ def test_fork_with_the_parent_gone(sink, port):
 def test_fork_then_the_child_ends(sink, port):
     with Tracer(port) as tracer, tool("mover", "fork", LOCAL, port) as parent:
         truth = parent.said()
+        parent.process.wait(10)         # the parent first, or the child would not be the last
         parent.finish()
         wait_until(lambda: truth["port"] not in sockets_to(port), "the child let go")
         report = tracer.stop()
