@@ -71,7 +71,7 @@ $(BUILD)/pgleaktrace.skel.h: $(BUILD)/pgleaktrace.bpf.o
 $(BUILD)/tools/%: tests/tools/%.c
 	$(say) TOOL $@
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS) -O2 -g $(WARNINGS) -pthread $< -o $@
+	$(Q)$(CC) $(CPPFLAGS) -O2 -g $(WARNINGS) -MMD -MP -MF $@.d -pthread $< -o $@
 
 $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(PURE)
 	$(say) LINK $@
@@ -112,4 +112,4 @@ install: all
 clean:
 	rm -rf $(BUILD)
 
--include $(OBJECTS:.o=.d) $(BPF:.o=.d)
+-include $(OBJECTS:.o=.d) $(BPF:.o=.d) $(UNITS:$(BUILD)/unit/%=$(BUILD)/tests/unit/%.d) $(TOOLS:=.d)

@@ -60,6 +60,17 @@ static unsigned columns_of(FILE *out)
 	return ioctl(fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col ? size.ws_col : 100;
 }
 
+static void report(
+	const struct options *o, const struct view_context *context, const struct model *model)
+{
+	struct snapshot *snapshot = model_snapshot(model, &o->query);
+	struct findings *findings = findings_of(snapshot, &o->rules);
+
+	o->view->report(context, snapshot, findings);
+	findings_free(findings);
+	snapshot_free(snapshot);
+}
+
 static int watch(const struct options *o, FILE *out)
 {
 	struct view_context context = {
@@ -72,7 +83,6 @@ static int watch(const struct options *o, FILE *out)
 	};
 	struct loop loop = {.options = o, .context = &context};
 	char why[512];
-	struct snapshot *snapshot;
 	int error;
 
 	if (o->record && (error = recorder_open(&loop.recorder, o->record))) {
@@ -96,9 +106,7 @@ static int watch(const struct options *o, FILE *out)
 		snprintf(why, sizeof(why), "stopped early: %s", strerror(-error));
 		fail(o, out, EXIT_FAILED, why);
 	}
-	snapshot = model_snapshot(loop.model, &o->query);
-	o->view->report(&context, snapshot);
-	snapshot_free(snapshot);
+	report(o, &context, loop.model);
 	model_free(loop.model);
 	stream_close(loop.stream);
 	return error ? EXIT_FAILED : EXIT_OK;

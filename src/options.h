@@ -19,6 +19,7 @@ enum exit_status {
 struct options {
 	struct live_config live;
 	struct query query;
+	struct rule_settings rules;
 	regex_t cmdline; /* query.cmdline points here */
 	const struct view *view;
 	const char *output_file, *record, *replay;

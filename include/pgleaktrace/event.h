@@ -33,17 +33,21 @@ enum event_kind {
 	EVENT_FAIL = 4,	   /* a connect() never reached a server */
 	EVENT_END = 5,	   /* a connection ended: how, and by whom */
 	EVENT_RELEASE = 6, /* the last descriptor of a hung-up connection was closed */
+	EVENT_WIRE = 7,	   /* what the start of the conversation said */
 	/* from the iterators: one look at everything that is open */
 	EVENT_SNAPSHOT = 8, /* a look begins or ends */
 	EVENT_SOCKET = 9,   /* a connection that is alive: state, bytes, last traffic */
 	EVENT_HOLDER = 10,  /* a process that has a connection in its fd table now */
-	/* 7, 11, 12: kept free for the wire, backends and servers */
+	EVENT_BACKEND = 11, /* a server process behind a connection, client alive or not */
+	EVENT_SERVER = 12,  /* who listens on a watched port or socket, and how many it lets in */
 	/* the books */
 	EVENT_TOTALS = 13, /* the ledger of one process with one server */
 	EVENT_LOSS = 14,   /* what could not be seen */
 	/* the frame */
 	EVENT_SESSION = 15, /* first event of every stream: when, where, watching what */
 	EVENT_STOP = 16,    /* last event: why the stream ended */
+	/* appended */
+	EVENT_PLACE = 17, /* the path behind a unix server's key */
 	EVENT_KINDS
 };
 
@@ -67,13 +71,14 @@ struct process_key {
 
 /*
  * A server as clients address it. `netns` is the client's network namespace: 127.0.0.1 is another
- * server in another namespace. TCP only as yet.
+ * server in another namespace. A unix socket is known by its inode, the same from every mount
+ * namespace; EVENT_PLACE gives the path.
  */
 struct server_key {
-	__u8 address[16];
-	__u16 port;
-	__u16 family; /* AF_INET (also v4-mapped IPv6), AF_INET6 */
-	__u32 netns;  /* inode number of the namespace */
+	__u8 address[16]; /* AF_UNIX: inode number (8 bytes), device (4), 0; abstract: hash of its name */
+	__u16 port;	  /* AF_UNIX: the number in .s.PGSQL.<port> */
+	__u16 family; /* AF_INET (also v4-mapped IPv6), AF_INET6, AF_UNIX */
+	__u32 netns;  /* inode number of the namespace; AF_UNIX: 0 unless abstract */
 };
 
 /* One ledger: the connections of one process image to one server. */
@@ -252,7 +257,30 @@ struct event_release {
 	struct ledger_key ledger;
 };
 
-/* EVENT_SNAPSHOT: brackets one look. Between the two: SOCKET, HOLDER, TOTALS, LOSS. */
+enum encryption { ENCRYPTION_UNKNOWN = 0, ENCRYPTION_NONE, ENCRYPTION_TLS, ENCRYPTION_GSS, ENCRYPTIONS };
+
+/* What a connection was opened for. A cancel request is neither churn nor leak. */
+enum purpose { PURPOSE_UNKNOWN = 0, PURPOSE_SESSION, PURPOSE_CANCEL, PURPOSE_REPLICATION, PURPOSES };
+
+/*
+ * EVENT_WIRE: what the conversation said before the session started, plain text only. Several may
+ * come for one connection; each adds to the ones before, and an empty field says nothing.
+ */
+struct event_wire {
+	struct event_head head;
+	__u64 cookie;
+	struct ledger_key ledger;
+	__u32 backend_pid; /* BackendKeyData, as the server's host counts it */
+	__u8 encryption;   /* enum encryption */
+	__u8 purpose;	   /* enum purpose */
+	__u8 started;	   /* 1: admitted, the session began */
+	__u8 inferred;	   /* 1: a refusal told by the connection's shape, not read */
+	char sqlstate[8];  /* of the ErrorResponse before the session, "53300" */
+	char user[EVENT_NAME], database[EVENT_NAME], application[EVENT_NAME];
+	char message[EVENT_MESSAGE];
+};
+
+/* EVENT_SNAPSHOT: brackets one look. Between the two: SOCKET, HOLDER, BACKEND, SERVER, TOTALS, LOSS. */
 struct event_snapshot {
 	struct event_head head;
 	__u32 begins; /* 1 begins, 0 ends */
@@ -282,6 +310,52 @@ struct event_holder {
 	struct process_key process;
 	__s32 fd;
 	__u32 unused;
+};
+
+/*
+ * EVENT_BACKEND: a child of a postmaster that has the server's end of a connection: one slot taken.
+ * Strings belong to the stream, NULL: not known (update_process_title=off). From its title.
+ */
+struct event_backend {
+	struct event_head head;
+	__u64 cookie; /* unix: the client's socket; TCP: 0, joined by the addresses */
+	struct process_key process;
+	struct process_key postmaster;
+	struct server_key local; /* the server's end of the socket, as the server sees it */
+	__u8 client[16];	 /* the client's end; zero for unix */
+	__u16 client_port;
+	__u8 state; /* TCP_* of the server's end: CLOSE_WAIT when the client is gone */
+	__u8 unused[5];
+	const char *user, *database;
+	const char *activity; /* "idle", "idle in transaction", "SELECT": the title's last words */
+};
+
+enum server_kind {
+	SERVER_UNKNOWN = 0,
+	SERVER_POSTGRESQL, /* a postmaster: limits may be known */
+	SERVER_RELAY,	   /* a pooler or proxy: pgbouncer, docker-proxy, ssh … */
+	SERVER_KINDS
+};
+
+/* EVENT_SERVER: one listening socket of one server; several of one server share the process. */
+struct event_server {
+	struct event_head head;
+	struct server_key key; /* where it listens; address zero: everywhere */
+	struct process_key process; /* postmaster or relay */
+	__u32 kind;		    /* enum server_kind */
+	__u32 version;		    /* major, 15; 0: not known */
+	__s32 max_connections;	    /* -1: not known */
+	__s32 reserved;		    /* for superusers and pg_use_reserved_connections; -1: not known */
+	const char *limit_source;   /* "pg_control", "postgresql.auto.conf", "command line"; NULL */
+	const char *data_directory; /* NULL: not known */
+	const char *program;	    /* name of the listening program, "postgres", "pgbouncer" */
+};
+
+/* EVENT_PLACE: where a unix server's socket lies: "/run/postgresql/.s.PGSQL.5432", "@name". */
+struct event_place {
+	struct event_head head;
+	struct server_key key;
+	const char *path;
 };
 
 /* EVENT_TOTALS: one ledger as it stands. */
@@ -342,13 +416,17 @@ union event {
 	struct event_fail fail;
 	struct event_end end;
 	struct event_release release;
+	struct event_wire wire;
 	struct event_snapshot snapshot;
 	struct event_socket socket;
 	struct event_holder holder;
+	struct event_backend backend;
+	struct event_server server;
 	struct event_totals totals;
 	struct event_loss loss;
 	struct event_session session;
 	struct event_stop stop;
+	struct event_place place;
 };
 
 /* Both sides of the ring must agree to the byte. */
@@ -363,5 +441,6 @@ _Static_assert(sizeof(struct event_fail) == 104, "event_fail");
 _Static_assert(sizeof(struct event_end) == 144, "event_end");
 _Static_assert(sizeof(struct event_socket) == 128, "event_socket");
 _Static_assert(sizeof(struct event_holder) == 48, "event_holder");
+_Static_assert(sizeof(struct event_wire) == 400, "event_wire");
 
 #endif

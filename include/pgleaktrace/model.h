@@ -54,6 +54,15 @@ struct connection_row {
 	__u32 tid;
 	const struct holder_row *holders;
 	size_t holder_count;
+	const char *server_path; /* unix: where the socket lies; NULL for TCP */
+	/* From the wire, or from the backend's title; "" or 0: not known. */
+	const char *user, *database, *application;
+	const char *activity;  /* what the backend does: "idle in transaction"; "": not known */
+	__u32 backend_pid;     /* on this host or, from the wire, on a remote one */
+	enum encryption encryption;
+	enum purpose purpose;
+	const char *sqlstate, *message; /* of a refusal; "" if it was not read */
+	bool refusal_inferred;		/* told by its shape */
 };
 
 struct process_row {
@@ -74,11 +83,58 @@ struct group_row {
 	struct counts counts;
 	struct process_row *processes;
 	size_t process_count; /* distinct pid + start */
+	__u64 process_peak;   /* most connections of one of its processes */
+	__u64 concurrent;     /* most of its processes with a connection at once; events' lower bound */
+};
+
+/* A backend that still holds a slot though its client is gone. */
+struct orphan_row {
+	__u32 backend_pid;
+	__u64 since; /* boot clock: when the client's end closed; 0: before we looked */
+	const char *user, *database, *activity; /* "" not known */
+	const char *script;	   /* of the dead client; NULL: it was gone before we came */
+	struct process_key client; /* pid 0: not known */
+	enum ending ending;
+	enum manner manner;
+	__s32 exit_code; /* with MANNER_EXIT */
+};
+
+/* Slots that one address's clients take. */
+struct remote_row {
+	__u8 address[16];
+	__u64 slots;
+};
+
+struct sample {
+	__u64 time; /* boot clock */
+	__u32 used;
+};
+
+/* A server that runs on this host: a PostgreSQL, or a relay (then only `program` and `process`). */
+struct instance_row {
+	struct process_key process; /* postmaster */
+	enum server_kind kind;
+	__u32 version;	     /* major; 0: not known */
+	const char *program; /* "postgres", "pgbouncer" */
+	const char *data_directory, *limit_source; /* NULL: not known */
+	__s32 max_connections, reserved;	   /* -1: not known */
+	__u64 used;				   /* slots taken now, orphans among them */
+	struct orphan_row *orphans;
+	size_t orphan_count;
+	struct remote_row *remotes; /* clients that are not on this host, most slots first */
+	size_t remote_count;
+	const struct sample *history; /* slots used at each snapshot, oldest first */
+	size_t history_count;
+	double per_minute; /* growth of used slots; may be negative */
+	__u64 full_in;	   /* ns until max_connections - reserved at that rate; 0: not in sight */
 };
 
 struct server_row {
 	struct server_key key;
+	const char *path; /* unix: where the socket lies; NULL for TCP */
 	struct counts counts;
+	const struct instance_row *instance; /* NULL: not on this host, or not found */
+	__s32 max_connections;		     /* the instance's, or --max-connections; -1: not known */
 };
 
 enum group_by { GROUP_SCRIPT, GROUP_PROCESS, GROUP_USER, GROUP_CONTAINER, GROUP_SERVER, GROUPS };
@@ -96,6 +152,7 @@ struct query {
 	const char *cgroup;   /* part of container id or unit name */
 	__u8 host[16];	      /* server address … */
 	unsigned host_bits;   /* … and how many bits of it count; 0: any */
+	__u32 max_connections; /* of servers that are not on this host; 0: not known */
 };
 
 struct snapshot {
@@ -109,6 +166,8 @@ struct snapshot {
 	size_t group_count, groups_hidden; /* hidden by query.rows */
 	struct server_row *servers;
 	size_t server_count;
+	struct instance_row *instances; /* servers found on this host, with or without local clients */
+	size_t instance_count;
 	struct losses losses;
 	bool complete;
 	__u64 forgotten; /* ended connections whose details were dropped; counts keep them */
@@ -126,6 +185,8 @@ void snapshot_free(struct snapshot *snapshot);
 /* Who a key is, for a view that prints single events; NULL: not known. */
 const struct event_process *model_process(const struct model *model, const struct process_key *key);
 const char *model_script(const struct model *model, const struct process_key *key);
+/* Where a unix server's socket lies; NULL: TCP, or not known. */
+const char *model_path(const struct model *model, const struct server_key *key);
 const struct event_session *model_session(const struct model *model);
 
 /* The columns of counts, declared once for every view. */
@@ -146,5 +207,8 @@ const char *ending_name(enum ending ending);
 const char *manner_name(enum manner manner);
 const char *attribution_name(enum attribution attribution);
 const char *group_by_name(enum group_by group_by);
+const char *encryption_name(enum encryption encryption); /* "", "none", "tls", "gss" */
+const char *purpose_name(enum purpose purpose);	  /* "", "session", "cancel", "replication" */
+const char *server_kind_name(enum server_kind kind);
 
 #endif

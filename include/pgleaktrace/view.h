@@ -18,6 +18,7 @@ struct view_context {
 	bool detail; /* -v: processes and connections too */
 	bool once;   /* --once: a look, not a watch */
 	bool quiet;  /* -q: the table without header and losses */
+	const char *command; /* the command line, for "how it was made"; NULL: not told */
 };
 
 struct view {
@@ -28,7 +29,7 @@ struct view {
 	/* One event, as it comes; NULL: the view shows only reports. */
 	void (*event)(const struct view_context *, const struct model *, const union event *);
 	/* The final report. */
-	void (*report)(const struct view_context *, const struct snapshot *);
+	void (*report)(const struct view_context *, const struct snapshot *, const struct findings *);
 	/* An error, in the format's own way; NULL: a sentence on stderr is enough. */
 	void (*error)(const struct view_context *, const char *message);
 };

@@ -8,7 +8,8 @@
 
 /* "127.0.0.1", "::1"; v4-mapped addresses as IPv4. */
 void address_text(char *out, size_t size, const struct server_key *server);
-/* "127.0.0.1:5432", "[::1]:5432". */
-void server_text(char *out, size_t size, const struct server_key *server);
+/* "127.0.0.1:5432", "[::1]:5432", "unix:/run/postgresql:5432"; `path` is EVENT_PLACE's, NULL for TCP
+ * or when it is not known. */
+void server_text(char *out, size_t size, const struct server_key *server, const char *path);
 
 #endif

@@ -12,26 +12,41 @@
 #include "base/text.h"
 #include "base/codec.h"
 
-enum type { U8, U16, U32, U64, S32, S64, ID, ADDRESS, COMM, TEXT, ARGV, ANCESTORS, PORTS };
+enum type {
+	U8,
+	U16,
+	U32,
+	U64,
+	S32,
+	S64,
+	ID,
+	ADDRESS,
+	CHARS, /* an array in the event: `size` bytes, NUL-terminated if shorter */
+	TEXT,
+	ARGV,
+	ANCESTORS,
+	PORTS
+};
 
 struct field {
 	const char *name;
 	enum type type;
 	size_t offset;
+	size_t size;
 };
 
 #define F(kind, member, name, type)                                                                \
 	{                                                                                          \
-		name, type, offsetof(struct event_##kind, member)                                  \
+		name, type, offsetof(struct event_##kind, member),                                 \
+			sizeof(((struct event_##kind *)0)->member)                                 \
 	}
 #define PROCESS_KEY(kind, member)                                                                  \
 	F(kind, member.pid, "pid", U32), F(kind, member.start, "start", U64),                      \
 		F(kind, member.exec, "exec", U32)
-#define LEDGER_KEY(kind)                                                                           \
-	PROCESS_KEY(kind, ledger.process), F(kind, ledger.server.address, "server", ADDRESS),      \
-		F(kind, ledger.server.port, "port", U16),                                          \
-		F(kind, ledger.server.family, "family", U16),                                      \
-		F(kind, ledger.server.netns, "netns", U32)
+#define SERVER_KEY(kind, member)                                                                   \
+	F(kind, member.address, "server", ADDRESS), F(kind, member.port, "port", U16),             \
+		F(kind, member.family, "family", U16), F(kind, member.netns, "netns", U32)
+#define LEDGER_KEY(kind) PROCESS_KEY(kind, ledger.process), SERVER_KEY(kind, ledger.server)
 
 static const struct field process_fields[] = {
 	PROCESS_KEY(process, process),
@@ -50,6 +65,11 @@ static const struct field process_fields[] = {
 	F(process, user, "user", TEXT),
 	F(process, container, "container", TEXT),
 	F(process, unit, "unit", TEXT),
+	F(process, library, "library", TEXT),
+	F(process, library_sign, "library_sign", TEXT),
+	F(process, library_config, "library_config", TEXT),
+	F(process, source, "source", TEXT),
+	F(process, source_closes, "source_closes", U32),
 	F(process, ancestors, "ancestors", ANCESTORS),
 	{0},
 };
@@ -67,7 +87,7 @@ static const struct field open_fields[] = {
 	F(open, local_port, "local_port", U16),
 	F(open, attribution, "attribution", U16),
 	F(open, tid, "tid", U32),
-	F(open, comm, "comm", COMM),
+	F(open, comm, "comm", CHARS),
 	{0},
 };
 static const struct field fail_fields[] = {
@@ -77,7 +97,7 @@ static const struct field fail_fields[] = {
 	F(fail, manner, "manner", U32),
 	F(fail, error, "error", S32),
 	F(fail, tid, "tid", U32),
-	F(fail, comm, "comm", COMM),
+	F(fail, comm, "comm", CHARS),
 	{0},
 };
 static const struct field end_fields[] = {
@@ -94,13 +114,60 @@ static const struct field end_fields[] = {
 	F(end, error, "error", S32),
 	F(end, exit_code, "exit_code", S32),
 	F(end, tid, "tid", U32),
-	F(end, comm, "comm", COMM),
+	F(end, comm, "comm", CHARS),
 	F(end, held, "held", U8),
 	{0},
 };
 static const struct field release_fields[] = {
 	F(release, cookie, "cookie", ID),
 	LEDGER_KEY(release),
+	{0},
+};
+static const struct field wire_fields[] = {
+	F(wire, cookie, "cookie", ID),
+	LEDGER_KEY(wire),
+	F(wire, backend_pid, "backend_pid", U32),
+	F(wire, encryption, "encryption", U8),
+	F(wire, purpose, "purpose", U8),
+	F(wire, started, "started", U8),
+	F(wire, inferred, "inferred", U8),
+	F(wire, sqlstate, "sqlstate", CHARS),
+	F(wire, user, "user", CHARS),
+	F(wire, database, "database", CHARS),
+	F(wire, application, "application", CHARS),
+	F(wire, message, "message", CHARS),
+	{0},
+};
+static const struct field backend_fields[] = {
+	F(backend, cookie, "cookie", ID),
+	PROCESS_KEY(backend, process),
+	F(backend, postmaster.pid, "postmaster_pid", U32),
+	F(backend, postmaster.start, "postmaster_start", U64),
+	F(backend, postmaster.exec, "postmaster_exec", U32),
+	SERVER_KEY(backend, local),
+	F(backend, client, "client", ADDRESS),
+	F(backend, client_port, "client_port", U16),
+	F(backend, state, "state", U8),
+	F(backend, user, "user", TEXT),
+	F(backend, database, "database", TEXT),
+	F(backend, activity, "activity", TEXT),
+	{0},
+};
+static const struct field server_fields[] = {
+	PROCESS_KEY(server, process),
+	SERVER_KEY(server, key),
+	F(server, kind, "kind", U32),
+	F(server, version, "version", U32),
+	F(server, max_connections, "max_connections", S32),
+	F(server, reserved, "reserved", S32),
+	F(server, limit_source, "limit_source", TEXT),
+	F(server, data_directory, "data_directory", TEXT),
+	F(server, program, "program", TEXT),
+	{0},
+};
+static const struct field place_fields[] = {
+	SERVER_KEY(place, key),
+	F(place, path, "path", TEXT),
 	{0},
 };
 static const struct field snapshot_fields[] = {
@@ -179,6 +246,10 @@ static const struct kind_row {
 	[EVENT_FAIL] = {"fail", fail_fields},
 	[EVENT_END] = {"end", end_fields},
 	[EVENT_RELEASE] = {"release", release_fields},
+	[EVENT_WIRE] = {"wire", wire_fields},
+	[EVENT_BACKEND] = {"backend", backend_fields},
+	[EVENT_SERVER] = {"server", server_fields},
+	[EVENT_PLACE] = {"place", place_fields},
 	[EVENT_SNAPSHOT] = {"snapshot", snapshot_fields},
 	[EVENT_SOCKET] = {"socket", socket_fields},
 	[EVENT_HOLDER] = {"holder", holder_fields},
@@ -260,7 +331,7 @@ static json_t *field_json(const struct field *field, const union event *event)
 			*(const unsigned long long *)(const void *)at);
 		return json_string(buffer);
 	case ADDRESS: inet_ntop(AF_INET6, at, buffer, sizeof(buffer)); return json_string(buffer);
-	case COMM: return codec_text(at, strnlen(at, EVENT_COMM));
+	case CHARS: return codec_text(at, strnlen(at, field->size));
 	case TEXT:
 		memcpy(&text, at, sizeof(text));
 		return text ? codec_text(text, strlen(text)) : NULL;
@@ -385,10 +456,10 @@ static int read_field(const struct field *field, json_t *value, union event *eve
 		*(__u64 *)(void *)at = strtoull(text, NULL, 10);
 		return 0;
 	case ADDRESS: return text && inet_pton(AF_INET6, text, at) == 1 ? 0 : -EINVAL;
-	case COMM:
+	case CHARS:
 		if (!text)
 			return -EINVAL;
-		memcpy(at, text, strnlen(text, EVENT_COMM - 1));
+		memcpy(at, text, strnlen(text, field->size - 1));
 		return 0;
 	case TEXT: memcpy(at, &text, sizeof(text)); return text ? 0 : -EINVAL;
 	case ARGV:
@@ -406,6 +477,9 @@ static bool closed_sets_hold(const union event *event)
 	case EVENT_END: return event->end.ending < ENDINGS && event->end.manner < MANNERS;
 	case EVENT_SOCKET: return event->socket.attribution < ATTRIBUTIONS;
 	case EVENT_STOP: return event->stop.reason < STOPS;
+	case EVENT_WIRE:
+		return event->wire.encryption < ENCRYPTIONS && event->wire.purpose < PURPOSES;
+	case EVENT_SERVER: return event->server.kind < SERVER_KINDS;
 	default: return true;
 	}
 }

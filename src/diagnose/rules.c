@@ -5,6 +5,7 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <pgleaktrace/finding.h>
 
@@ -16,21 +17,28 @@
 #define HOARD_LEAST 2
 #define POOL_USUAL  10
 
-static bool abandoned_holds(
-	const struct group_row *g, const struct snapshot *s, char *evidence, size_t size)
+static void prove(struct finding *f, const char *name, __u64 number, bool is_age)
+{
+	if (f->evidence_count < EVIDENCE_MOST)
+		f->evidence[f->evidence_count++] = (struct evidence){name, number, is_age};
+}
+
+static bool abandoned_holds(const struct snapshot *s, const struct group_row *g, struct finding *f)
 {
 	const struct counts *c = &g->counts;
 
 	(void)s;
 	if (!c->abandoned)
 		return false;
-	snprintf(evidence, size, "%llu of %llu connections were never closed: the process exited",
+	prove(f, "abandoned", c->abandoned, false);
+	prove(f, "connections", c->opened + c->adopted, false);
+	snprintf(f->sentence, sizeof(f->sentence),
+		"%llu of %llu connections were never closed: the process exited",
 		(unsigned long long)c->abandoned, (unsigned long long)(c->opened + c->adopted));
 	return true;
 }
 
-static bool idle_hoard_holds(
-	const struct group_row *g, const struct snapshot *s, char *evidence, size_t size)
+static bool idle_hoard_holds(const struct snapshot *s, const struct group_row *g, struct finding *f)
 {
 	const struct counts *c = &g->counts;
 	char older[24], oldest[24];
@@ -39,7 +47,12 @@ static bool idle_hoard_holds(
 		return false;
 	text_age(older, sizeof(older), s->older);
 	text_age(oldest, sizeof(oldest), c->oldest);
-	snprintf(evidence, size,
+	prove(f, "processes", g->process_count, false);
+	prove(f, "open", c->open, false);
+	prove(f, "idle", c->idle, false);
+	prove(f, "older", s->older, true);
+	prove(f, "oldest", c->oldest, true);
+	snprintf(f->sentence, sizeof(f->sentence),
 		"%zu process%s %llu connections, %llu idle for over %s, oldest %s%s",
 		g->process_count, g->process_count > 1 ? "es hold" : " holds",
 		(unsigned long long)c->open, (unsigned long long)c->idle, older,
@@ -47,49 +60,73 @@ static bool idle_hoard_holds(
 	return true;
 }
 
-static bool fd_leak_holds(
-	const struct group_row *g, const struct snapshot *s, char *evidence, size_t size)
+static bool fd_leak_holds(const struct snapshot *s, const struct group_row *g, struct finding *f)
 {
 	(void)s;
 	if (!g->counts.fd_leak)
 		return false;
-	snprintf(evidence, size,
+	prove(f, "fd_leak", g->counts.fd_leak, false);
+	snprintf(f->sentence, sizeof(f->sentence),
 		"%llu descriptor%s still open, of connections that the server has ended",
 		(unsigned long long)g->counts.fd_leak, g->counts.fd_leak > 1 ? "s are" : " is");
 	return true;
 }
 
 const struct rule_row rule_rows[RULES] = {
-	[RULE_ABANDONED] = {"abandoned", "leak",
+	[RULE_ABANDONED] = {"abandoned", SEVERITY_LEAK,
 		"close the client before the process ends: a finally block with end(), close() or "
 		"$disconnect()",
 		abandoned_holds},
-	[RULE_IDLE_HOARD] = {"idle-hoard", "warning",
+	[RULE_IDLE_HOARD] = {"idle-hoard", SEVERITY_WARNING,
 		"close clients when the work is done, or share one small pool: processes x pool "
-		"size "
-		"must stay below max_connections",
+		"size must stay below max_connections",
 		idle_hoard_holds},
-	[RULE_FD_LEAK] = {"fd-leak", "warning",
+	[RULE_FD_LEAK] = {"fd-leak", SEVERITY_WARNING,
 		"these cost a descriptor, not a slot: handle the client's error event and close it",
 		fd_leak_holds},
 };
 
-size_t findings_of(const struct snapshot *snapshot, struct finding **out)
+static void try_rule(
+	struct findings *out, const struct snapshot *s, const struct group_row *g, enum rule rule)
 {
-	size_t count = 0;
+	struct finding *f = &out->rows[out->count];
 
-	*out = xcalloc(snapshot->group_count * RULES + 1, sizeof(**out));
-	for (size_t g = 0; g < snapshot->group_count; g++) {
-		for (int rule = 0; rule < RULES; rule++) {
-			struct finding *f = &(*out)[count];
+	memset(f, 0, sizeof(*f));
+	if (!rule_rows[rule].holds(s, g, f))
+		return;
+	f->rule = rule;
+	f->severity = rule_rows[rule].severity;
+	f->group = g;
+	f->advice = xstrdup(rule_rows[rule].advice);
+	out->count++;
+}
 
-			if (!rule_rows[rule].holds(&snapshot->groups[g], snapshot, f->evidence,
-				    sizeof(f->evidence)))
-				continue;
-			f->rule = (enum rule)rule;
-			f->group = &snapshot->groups[g];
-			count++;
-		}
-	}
-	return count;
+struct findings *findings_of(const struct snapshot *snapshot, const struct rule_settings *settings)
+{
+	struct findings *out = xcalloc(1, sizeof(*out));
+
+	out->rows = xcalloc(snapshot->group_count * RULES + 1, sizeof(*out->rows));
+	for (size_t g = 0; g < snapshot->group_count; g++)
+		for (int rule = 0; rule < RULES; rule++)
+			if (!settings->off[rule])
+				try_rule(out, snapshot, &snapshot->groups[g], (enum rule)rule);
+	return out;
+}
+
+void findings_free(struct findings *findings)
+{
+	if (!findings)
+		return;
+	for (size_t i = 0; i < findings->count; i++)
+		free(findings->rows[i].advice);
+	free(findings->rows);
+	free(findings);
+}
+
+const char *severity_name(enum severity severity)
+{
+	static const char *const names[] = {"note", "warning", "leak"};
+
+	_Static_assert(sizeof(names) / sizeof(names[0]) == SEVERITIES, "a name each");
+	return names[severity];
 }

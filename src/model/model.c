@@ -75,33 +75,63 @@ static size_t text_room(const char *text)
 	return text ? strlen(text) + 1 : 0;
 }
 
+/* An identity's plain texts; argv and the ancestors' have a length of their own. */
+static const size_t identity_texts[] = {
+	offsetof(struct event_process, comm),
+	offsetof(struct event_process, cwd),
+	offsetof(struct event_process, exe),
+	offsetof(struct event_process, user),
+	offsetof(struct event_process, container),
+	offsetof(struct event_process, unit),
+	offsetof(struct event_process, library),
+	offsetof(struct event_process, library_sign),
+	offsetof(struct event_process, library_config),
+	offsetof(struct event_process, source),
+};
+#define IDENTITY_TEXTS (sizeof(identity_texts) / sizeof(identity_texts[0]))
+
+static const char **identity_text(struct event_process *e, size_t i)
+{
+	return (const char **)(void *)((char *)e + identity_texts[i]);
+}
+
+static size_t identity_room(const struct event_process *e)
+{
+	size_t room = e->argv_length + 1;
+
+	for (size_t i = 0; i < IDENTITY_TEXTS; i++)
+		room += text_room(*identity_text((struct event_process *)e, i));
+	for (__u32 i = 0; i < e->ancestor_count; i++)
+		room += e->ancestors[i].argv_length + 1 + text_room(e->ancestors[i].comm);
+	return room;
+}
+
+static const char *copy_argv(char **to, const char *argv, __u32 length)
+{
+	char *at = *to;
+
+	memcpy(at, argv, length);
+	*to += length + 1;
+	return at;
+}
+
 /* Copies an identity with all its strings into one block. */
 static void identity_keep(struct process *process, const struct event_process *e)
 {
-	size_t room = e->argv_length + 1 + text_room(e->comm) + text_room(e->cwd) +
-		      text_room(e->exe) + text_room(e->user) + text_room(e->container) +
-		      text_room(e->unit);
+	struct event_process *own = &process->identity;
 	char *to;
 
-	for (__u32 i = 0; i < e->ancestor_count; i++)
-		room += e->ancestors[i].argv_length + 1 + text_room(e->ancestors[i].comm);
 	free(process->arena);
-	process->arena = to = xcalloc(1, room);
-	process->identity = *e;
-	process->identity.argv = to;
-	memcpy(to, e->argv, e->argv_length);
-	to += e->argv_length + 1;
-	process->identity.comm = copy_text(&to, e->comm);
-	process->identity.cwd = copy_text(&to, e->cwd);
-	process->identity.exe = copy_text(&to, e->exe);
-	process->identity.user = copy_text(&to, e->user);
-	process->identity.container = copy_text(&to, e->container);
-	process->identity.unit = copy_text(&to, e->unit);
+	process->arena = to = xcalloc(1, identity_room(e));
+	*own = *e;
+	own->argv = copy_argv(&to, e->argv, e->argv_length);
+	for (size_t i = 0; i < IDENTITY_TEXTS; i++)
+		*identity_text(own, i) = copy_text(&to, *identity_text(own, i));
 	for (__u32 i = 0; i < e->ancestor_count; i++) {
-		process->identity.ancestors[i].argv = to;
-		memcpy(to, e->ancestors[i].argv, e->ancestors[i].argv_length);
-		to += e->ancestors[i].argv_length + 1;
-		process->identity.ancestors[i].comm = copy_text(&to, e->ancestors[i].comm);
+		struct ancestor *a = &own->ancestors[i];
+
+		a->argv = copy_argv(&to, a->argv, a->argv_length);
+		a->comm = copy_text(&to, a->comm);
 	}
 	process->identified = true;
 }
@@ -172,6 +202,7 @@ static void crowds_change(struct model *model, const struct ledger_key *key, __s
 static void connection_free(struct connection *conn)
 {
 	free(conn->holders);
+	free(conn->wire);
 	free(conn);
 }
 
@@ -241,6 +272,7 @@ static void apply_open(struct model *model, const struct event_open *e)
 
 	process_get(model, &e->ledger.process);
 	conn->local_port = e->local_port;
+	memcpy(conn->local, e->local, sizeof(conn->local));
 	conn->attribution = (enum attribution)e->attribution;
 	conn->tid = e->tid;
 	memcpy(conn->comm, e->comm, sizeof(conn->comm));
@@ -278,6 +310,60 @@ static void apply_release(struct model *model, const struct event_release *e)
 		conn->held = false;
 }
 
+static void wire_add(char *to, const char *from, size_t size)
+{
+	if (*from)
+		memcpy(to, from, size);
+	to[size - 1] = 0;
+}
+
+/* Each record of the wire adds to what the ones before it said. */
+static void apply_wire(struct model *model, const struct event_wire *e)
+{
+	struct connection *conn = connection_get(model, e->cookie);
+	struct event_wire *wire;
+
+	if (!conn)
+		return;
+	if (!conn->wire)
+		conn->wire = xcalloc(1, sizeof(*conn->wire));
+	wire = conn->wire;
+	if (e->backend_pid)
+		wire->backend_pid = e->backend_pid;
+	if (e->encryption)
+		wire->encryption = e->encryption;
+	if (e->purpose)
+		wire->purpose = e->purpose;
+	wire->started |= e->started;
+	wire->inferred |= e->inferred;
+	wire_add(wire->sqlstate, e->sqlstate, sizeof(wire->sqlstate));
+	wire_add(wire->user, e->user, sizeof(wire->user));
+	wire_add(wire->database, e->database, sizeof(wire->database));
+	wire_add(wire->application, e->application, sizeof(wire->application));
+	wire_add(wire->message, e->message, sizeof(wire->message));
+}
+
+static void apply_place(struct model *model, const struct event_place *e)
+{
+	struct place *place;
+
+	HASH_FIND(hh, model->places, &e->key, sizeof(e->key), place);
+	if (place || !e->path)
+		return;
+	place = xcalloc(1, sizeof(*place));
+	place->key = e->key;
+	place->path = xstrdup(e->path);
+	HASH_ADD(hh, model->places, key, sizeof(place->key), place);
+}
+
+const char *state_path(const struct model *model, const struct server_key *key)
+{
+	struct place *place;
+
+	HASH_FIND(hh, model->places, key, sizeof(*key), place);
+	return place ? place->path : NULL;
+}
+
 static void apply_socket(struct model *model, const struct event_socket *e)
 {
 	struct connection *conn = connection_get(model, e->cookie);
@@ -291,6 +377,7 @@ static void apply_socket(struct model *model, const struct event_socket *e)
 	if (!conn || (conn->ended_at && !conn->held))
 		return;
 	conn->local_port = e->local_port;
+	memcpy(conn->local, e->local, sizeof(conn->local));
 	conn->sent = e->sent;
 	conn->received = e->received;
 	conn->last_traffic = e->last_sent > e->last_received ? e->last_sent : e->last_received;
@@ -415,6 +502,10 @@ void model_apply(struct model *model, const union event *event)
 	case EVENT_LOSS: apply_loss(model, &event->loss); break;
 	case EVENT_SESSION: apply_session(model, &event->session); break;
 	case EVENT_STOP: model->stop = (enum stop_reason)event->stop.reason; break;
+	case EVENT_WIRE: apply_wire(model, &event->wire); break;
+	case EVENT_PLACE: apply_place(model, &event->place); break;
+	case EVENT_BACKEND:
+	case EVENT_SERVER:
 	case EVENT_FAIL: /* counted in the ledger; shown by the views that show events */
 	case EVENT_NONE:
 	case EVENT_KINDS: break;
@@ -446,6 +537,7 @@ void model_free(struct model *model)
 	struct process *process, *next_process;
 	struct ledger *ledger, *next_ledger;
 	struct crowd *crowd, *next_crowd;
+	struct place *place, *next_place;
 
 	if (!model)
 		return;
@@ -466,6 +558,11 @@ void model_free(struct model *model)
 		free(crowd->name);
 		free(crowd);
 	}
+	HASH_ITER (hh, model->places, place, next_place) {
+		HASH_DEL(model->places, place);
+		free(place->path);
+		free(place);
+	}
 	free(model->session_texts);
 	free(model);
 }
@@ -482,6 +579,11 @@ const char *model_script(const struct model *model, const struct process_key *ke
 	struct process *process = state_process(model, key);
 
 	return process && process->identified ? process->name.script : NULL;
+}
+
+const char *model_path(const struct model *model, const struct server_key *key)
+{
+	return state_path(model, key);
 }
 
 const struct event_session *model_session(const struct model *model)

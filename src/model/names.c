@@ -10,11 +10,17 @@ static const char *const manners[] = {"", "close", "reset by client", "exec", "e
 	"server closed", "reset", "timeout", "given up", "error"};
 static const char *const attributions[] = {"unknown", "connect", "snapshot", "inherited"};
 static const char *const groupings[] = {"script", "process", "user", "container", "server"};
+static const char *const encryptions[] = {"", "none", "tls", "gss"};
+static const char *const purposes[] = {"", "session", "cancel", "replication"};
+static const char *const server_kinds[] = {"unknown", "postgresql", "relay"};
 
 _Static_assert(sizeof(endings) / sizeof(endings[0]) == ENDINGS, "a name per ending");
 _Static_assert(sizeof(manners) / sizeof(manners[0]) == MANNERS, "a name per manner");
 _Static_assert(sizeof(attributions) / sizeof(attributions[0]) == ATTRIBUTIONS, "a name each");
 _Static_assert(sizeof(groupings) / sizeof(groupings[0]) == GROUPS, "a name per grouping");
+_Static_assert(sizeof(encryptions) / sizeof(encryptions[0]) == ENCRYPTIONS, "a name each");
+_Static_assert(sizeof(purposes) / sizeof(purposes[0]) == PURPOSES, "a name per purpose");
+_Static_assert(sizeof(server_kinds) / sizeof(server_kinds[0]) == SERVER_KINDS, "a name each");
 
 const char *ending_name(enum ending ending)
 {
@@ -34,6 +40,21 @@ const char *attribution_name(enum attribution attribution)
 const char *group_by_name(enum group_by group_by)
 {
 	return groupings[group_by];
+}
+
+const char *encryption_name(enum encryption encryption)
+{
+	return encryptions[encryption];
+}
+
+const char *purpose_name(enum purpose purpose)
+{
+	return purposes[purpose];
+}
+
+const char *server_kind_name(enum server_kind kind)
+{
+	return server_kinds[kind];
 }
 
 #define GETTER(name)                                                                               \

@@ -45,7 +45,10 @@ static void group_text(const struct builder *b, const struct ledger *ledger, cha
 			: e->unit      ? e->unit
 				       : "(host)");
 		break;
-	case GROUP_SERVER: server_text(out, size, &ledger->key.server); break;
+	case GROUP_SERVER:
+		server_text(
+			out, size, &ledger->key.server, state_path(b->model, &ledger->key.server));
+		break;
 	case GROUP_SCRIPT:
 	case GROUPS: snprintf(out, size, "%s", script); break;
 	}
@@ -130,6 +133,24 @@ static struct process_row *process_row_get(
 	return row;
 }
 
+static void connection_row_wire(struct connection_row *row, const struct event_wire *wire)
+{
+	static const struct event_wire nothing;
+
+	if (!wire)
+		wire = &nothing;
+	row->user = wire->user;
+	row->database = wire->database;
+	row->application = wire->application;
+	row->activity = "";
+	row->backend_pid = wire->backend_pid;
+	row->encryption = (enum encryption)wire->encryption;
+	row->purpose = (enum purpose)wire->purpose;
+	row->sqlstate = wire->sqlstate;
+	row->message = wire->message;
+	row->refusal_inferred = wire->inferred;
+}
+
 static void connection_row_fill(
 	struct connection_row *row, const struct connection *c, const struct model *model)
 {
@@ -158,7 +179,9 @@ static void connection_row_fill(
 		.tid = c->tid,
 		.holders = c->holders,
 		.holder_count = c->holder_count,
+		.server_path = state_path(model, &c->ledger.server),
 	};
+	connection_row_wire(row, c->wire);
 }
 
 static bool ledger_is_empty(const struct ledger *l)
@@ -216,6 +239,9 @@ static void gather_server(struct builder *b, const struct ledger *ledger)
 		s->servers = xrealloc(s->servers, (i + 1) * sizeof(*s->servers));
 		memset(&s->servers[i], 0, sizeof(s->servers[i]));
 		s->servers[i].key = ledger->key.server;
+		s->servers[i].path = state_path(b->model, &ledger->key.server);
+		s->servers[i].max_connections =
+			b->query->max_connections ? (__s32)b->query->max_connections : -1;
 		s->server_count++;
 	}
 	counts_add_ledger(&s->servers[i].counts, ledger);

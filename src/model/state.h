@@ -35,7 +35,9 @@ struct connection {
 	struct ledger_key ledger;
 	__u64 opened_at, ended_at;
 	__u64 last_traffic, sent, received;
+	__u8 local[16];
 	__u16 local_port;
+	struct event_wire *wire; /* what the wire said, put together; NULL: nothing */
 	enum ending ending;
 	enum manner manner;
 	__s32 error, exit_code;
@@ -70,6 +72,13 @@ struct crowd {
 	UT_hash_handle hh;
 };
 
+/* Where a unix server's socket lies. */
+struct place {
+	struct server_key key;
+	char *path;
+	UT_hash_handle hh;
+};
+
 struct model {
 	struct event_session session;
 	char *session_texts;
@@ -84,12 +93,14 @@ struct model {
 	__u64 forgotten;
 	struct ledger *ledgers;
 	struct crowd *crowds;
+	struct place *places;
 };
 
 /* model/snapshot.c reads these through the const model. */
 struct process *state_process(const struct model *model, const struct process_key *key);
 /* A server's key as text that no script can have. */
 void server_crowd_name(char *out, size_t size, const struct server_key *key);
+const char *state_path(const struct model *model, const struct server_key *key);
 struct ledger *state_ledger(const struct model *model, const struct ledger_key *key);
 
 /* filter.c: does a query without its grouping and sorting want this ledger shown? */

@@ -166,27 +166,36 @@ static json_t *process_json(const struct process_row *p, const struct event_sess
 	return out;
 }
 
-static json_t *findings_json(
-	const struct finding *findings, size_t count, const struct group_row *group)
+static json_t *finding_json(const struct finding *f)
 {
-	json_t *out = json_array();
+	json_t *out = json_object(), *evidence = json_object();
 
-	for (size_t i = 0; i < count; i++) {
-		const struct rule_row *rule = &rule_rows[findings[i].rule];
+	set_text(out, "rule", rule_rows[f->rule].id);
+	set_text(out, "severity", severity_name(f->severity));
+	set_text(out, "sentence", f->sentence);
+	for (size_t i = 0; i < f->evidence_count; i++) {
+		const struct evidence *e = &f->evidence[i];
 
-		if (findings[i].group != group)
-			continue;
-		json_array_append_new(out,
-			json_pack("{s:s,s:s,s:s,s:s}", "rule", rule->id, "severity", rule->severity,
-				"evidence", findings[i].evidence, "advice", rule->advice));
+		json_object_set_new(evidence, e->name,
+			e->is_age ? seconds(e->number) : json_integer((json_int_t)e->number));
 	}
+	json_object_set_new(out, "evidence", evidence);
+	set_text(out, "advice", f->advice);
 	return out;
 }
 
-static json_t *groups_json(const struct snapshot *s)
+static json_t *findings_json(const struct findings *findings, const struct group_row *group)
 {
-	struct finding *findings;
-	size_t count = findings_of(s, &findings);
+	json_t *out = json_array();
+
+	for (size_t i = 0; i < findings->count; i++)
+		if (findings->rows[i].group == group)
+			json_array_append_new(out, finding_json(&findings->rows[i]));
+	return out;
+}
+
+static json_t *groups_json(const struct snapshot *s, const struct findings *findings)
+{
 	json_t *out = json_array();
 
 	for (size_t g = 0; g < s->group_count; g++) {
@@ -201,10 +210,9 @@ static json_t *groups_json(const struct snapshot *s)
 		for (size_t i = 0; i < row->process_count; i++)
 			json_array_append_new(list, process_json(&row->processes[i], s->session));
 		json_object_set_new(one, "process_list", list);
-		json_object_set_new(one, "findings", findings_json(findings, count, row));
+		json_object_set_new(one, "findings", findings_json(findings, row));
 		json_array_append_new(out, one);
 	}
-	free(findings);
 	return out;
 }
 
@@ -232,7 +240,7 @@ static json_t *losses_json(const struct losses *l)
 		(json_int_t)l->bad_lines);
 }
 
-static json_t *report_json(const struct snapshot *s)
+static json_t *report_json(const struct snapshot *s, const struct findings *findings)
 {
 	static const char *const keys[GROUPS] = {
 		"scripts", "process_groups", "users", "containers", "by_server"};
@@ -256,7 +264,7 @@ static json_t *report_json(const struct snapshot *s)
 	json_object_set_new(out, "truncated", json_boolean(s->stop == STOP_TRUNCATED));
 	json_object_set_new(out, "older", seconds(s->older));
 	json_object_set_new(out, "servers", servers_json(s));
-	json_object_set_new(out, keys[s->group_by], groups_json(s));
+	json_object_set_new(out, keys[s->group_by], groups_json(s, findings));
 	json_object_set_new(out, "groups_hidden", json_integer((json_int_t)s->groups_hidden));
 	json_object_set_new(out, "connections_omitted", json_integer((json_int_t)s->forgotten));
 	json_object_set_new(out, "losses", losses_json(&s->losses));
@@ -271,9 +279,10 @@ static void print_object(const struct view_context *c, json_t *object)
 	json_decref(object);
 }
 
-static void json_report(const struct view_context *c, const struct snapshot *s)
+static void json_report(
+	const struct view_context *c, const struct snapshot *s, const struct findings *findings)
 {
-	print_object(c, report_json(s));
+	print_object(c, report_json(s, findings));
 }
 
 static void json_error(const struct view_context *c, const char *message)

@@ -14,13 +14,13 @@ static void line(const struct view_context *c, const struct model *m, __u64 time
 {
 	const char *script = model_script(m, &ledger->process);
 	char *clean = text_clean(script ? script : "?", strlen(script ? script : "?"));
-	char clock[32], ages[24] = "-", name[256], server[80];
+	char clock[32], ages[24] = "-", name[256], server[160];
 
 	format_clock(clock, sizeof(clock), model_session(m), time);
 	if (age)
 		text_age(ages, sizeof(ages), age);
 	text_cut(name, sizeof(name), clean, 32, c->ascii);
-	server_text(server, sizeof(server), &ledger->server);
+	server_text(server, sizeof(server), &ledger->server, model_path(m, &ledger->server));
 	fprintf(c->out, "%s  %-9s %7u %7s  %-32s %s %s\n", clock, what, ledger->process.pid, ages,
 		name, server, detail);
 	free(clean);

@@ -146,10 +146,10 @@ static const char *ending_detail(const struct connection_row *row, char *out, si
 
 static void print_connection(const struct view_context *c, const struct connection_row *row)
 {
-	char age[24], server[80], detail[160];
+	char age[24], server[160], detail[160];
 
 	text_age(age, sizeof(age), row->age);
-	server_text(server, sizeof(server), &row->server);
+	server_text(server, sizeof(server), &row->server, row->server_path);
 	fprintf(c->out, "            %s%s  port %u -> %s  %s",
 		row->attribution == ATTRIBUTION_CONNECT ? "" : ">", age, row->local_port, server,
 		ending_detail(row, detail, sizeof(detail)));
@@ -223,21 +223,17 @@ static void print_wrapped(const struct view_context *c, const char *text)
 	fputs(".\n", c->out);
 }
 
-static void print_findings(const struct view_context *c, const struct snapshot *s)
+static void print_findings(const struct view_context *c, const struct findings *findings)
 {
-	struct finding *findings;
-	size_t count = findings_of(s, &findings);
+	for (size_t i = 0; i < findings->count; i++) {
+		const struct finding *f = &findings->rows[i];
 
-	for (size_t i = 0; i < count; i++) {
-		const struct rule_row *rule = &rule_rows[findings[i].rule];
-
-		fprintf(c->out, "\n%s: ", rule->id);
-		print_name(c, findings[i].group->name, 60);
+		fprintf(c->out, "\n%s: ", rule_rows[f->rule].id);
+		print_name(c, f->group ? f->group->name : f->instance->program, 60);
 		fputc('\n', c->out);
-		print_wrapped(c, findings[i].evidence);
-		print_wrapped(c, rule->advice);
+		print_wrapped(c, f->sentence);
+		print_wrapped(c, f->advice);
 	}
-	free(findings);
 }
 
 static const struct loss_row {
@@ -276,13 +272,14 @@ static void print_completeness(const struct view_context *c, const struct snapsh
 	fputs(".\n", c->out);
 }
 
-static void text_report(const struct view_context *c, const struct snapshot *s)
+static void text_report(
+	const struct view_context *c, const struct snapshot *s, const struct findings *findings)
 {
 	if (!c->quiet)
 		print_header(c, s);
 	if (s->group_count) {
 		print_groups(c, s);
-		print_findings(c, s);
+		print_findings(c, findings);
 	} else {
 		fprintf(c->out,
 			"Nothing to show: no process has or made a connection to %s.\n"
