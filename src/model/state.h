@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * state.h: the model's inside, shared by model.c (events in) and snapshot.c (rows out).
+ * state.h: the model's inside, shared by the files that take events in and snapshot.c (rows out).
  */
 #ifndef MODEL_STATE_H
 #define MODEL_STATE_H
@@ -95,6 +95,33 @@ struct model {
 	struct crowd *crowds;
 	struct place *places;
 };
+
+/* One per kind of event, each in the file of its noun; see model.c. */
+void apply_process(struct model *model, const struct event_process *e);
+void apply_exit(struct model *model, const struct event_exit *e);
+void apply_open(struct model *model, const struct event_open *e);
+void apply_end(struct model *model, const struct event_end *e);
+void apply_release(struct model *model, const struct event_release *e);
+void apply_wire(struct model *model, const struct event_wire *e);
+void apply_socket(struct model *model, const struct event_socket *e);
+void apply_holder(struct model *model, const struct event_holder *e);
+void apply_snapshot(struct model *model, const struct event_snapshot *e);
+void apply_totals(struct model *model, const struct event_totals *e);
+void apply_place(struct model *model, const struct event_place *e);
+
+/* process.c */
+struct process *process_get(struct model *model, const struct process_key *key);
+/* Room for a text and its NUL, and its copy there; NULL stays NULL. */
+size_t text_room(const char *text);
+const char *copy_text(char **to, const char *text);
+
+/* connection.c: `connection_get` finds the current one of a cookie, or NULL. */
+struct connection *connection_get(const struct model *model, __u64 cookie);
+void connections_unhold(struct model *model); /* a snapshot begins: nobody has been seen yet */
+void connections_free(struct model *model);
+
+/* ledger.c */
+struct ledger *ledger_get(struct model *model, const struct ledger_key *key);
 
 /* model/snapshot.c reads these through the const model. */
 struct process *state_process(const struct model *model, const struct process_key *key);

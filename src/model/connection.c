@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * connection.c: the life of each connection as events tell it, what the wire said of it, and how
+ * many of a crowd are open at once.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "model/state.h"
+
+struct connection *connection_get(const struct model *model, __u64 cookie)
+{
+	struct connection *conn;
+
+	HASH_FIND(hh, model->connections, &cookie, sizeof(cookie), conn);
+	return conn;
+}
+
+void server_crowd_name(char *out, size_t size, const struct server_key *key)
+{
+	__u64 address[2];
+
+	memcpy(address, key->address, sizeof(address));
+	snprintf(out, size, "/%llx:%llx/%u/%u", (unsigned long long)address[0],
+		(unsigned long long)address[1], key->port, key->netns);
+}
+
+static struct crowd *crowd_get(struct model *model, const char *name)
+{
+	struct crowd *crowd;
+
+	HASH_FIND_STR(model->crowds, name, crowd);
+	if (crowd)
+		return crowd;
+	crowd = xcalloc(1, sizeof(*crowd));
+	crowd->name = xstrdup(name);
+	HASH_ADD_KEYPTR(hh, model->crowds, crowd->name, strlen(crowd->name), crowd);
+	return crowd;
+}
+
+static void crowd_change(struct crowd *crowd, __s64 by)
+{
+	crowd->open += by;
+	if (crowd->open > crowd->peak)
+		crowd->peak = crowd->open;
+}
+
+/* One more or one fewer is open: of the opener's script, and to the server. */
+static void crowds_change(struct model *model, const struct ledger_key *key, __s64 by)
+{
+	struct process *process = state_process(model, &key->process);
+	char server[80];
+
+	server_crowd_name(server, sizeof(server), &key->server);
+	crowd_change(crowd_get(model, server), by);
+	crowd_change(
+		crowd_get(model, process && process->identified ? process->name.script : "?"), by);
+}
+
+static void connection_free(struct connection *conn)
+{
+	free(conn->holders);
+	free(conn->wire);
+	free(conn);
+}
+
+static void forget_oldest_ended(struct model *model)
+{
+	struct connection *oldest = model->ended_first;
+
+	/* One whose descriptor is still held is alive: it goes to the end of the line. */
+	model->ended_first = oldest->next_ended;
+	oldest->next_ended = NULL;
+	if (oldest->held) {
+		model->ended_last->next_ended = oldest;
+		model->ended_last = oldest;
+		return;
+	}
+	if (oldest->current)
+		HASH_DEL(model->connections, oldest);
+	connection_free(oldest);
+	model->ended_count--;
+	model->forgotten++;
+}
+
+/* A socket that connects again keeps its cookie: the old connection stays, no longer current. */
+static void connection_supersede(struct model *model, struct connection *old)
+{
+	HASH_DEL(model->connections, old);
+	old->current = false;
+}
+
+static void apply_end_at(struct model *model, struct connection *conn, __u64 time)
+{
+	crowds_change(model, &conn->ledger, -1);
+	conn->ended_at = time;
+	if (model->ended_last)
+		model->ended_last->next_ended = conn;
+	else
+		model->ended_first = conn;
+	model->ended_last = conn;
+	if (++model->ended_count > ENDED_MOST)
+		forget_oldest_ended(model);
+}
+
+static struct connection *connection_add(
+	struct model *model, __u64 cookie, const struct ledger_key *ledger, __u64 opened_at)
+{
+	struct connection *old = connection_get(model, cookie), *conn;
+
+	if (old && !old->ended_at) { /* its end was lost with the ring */
+		old->ending = ENDING_UNKNOWN;
+		apply_end_at(model, old, opened_at);
+	}
+	if (old)
+		connection_supersede(model, old);
+	conn = xcalloc(1, sizeof(*conn));
+	conn->cookie = cookie;
+	conn->ledger = *ledger;
+	conn->opened_at = opened_at;
+	conn->current = true;
+	HASH_ADD(hh, model->connections, cookie, sizeof(conn->cookie), conn);
+	crowds_change(model, ledger, 1);
+	return conn;
+}
+
+void apply_open(struct model *model, const struct event_open *e)
+{
+	struct connection *conn = connection_add(model, e->cookie, &e->ledger, e->head.time);
+
+	process_get(model, &e->ledger.process);
+	conn->local_port = e->local_port;
+	memcpy(conn->local, e->local, sizeof(conn->local));
+	conn->attribution = (enum attribution)e->attribution;
+	conn->tid = e->tid;
+	memcpy(conn->comm, e->comm, sizeof(conn->comm));
+	conn->comm[EVENT_COMM - 1] = 0;
+}
+
+void apply_end(struct model *model, const struct event_end *e)
+{
+	struct connection *conn = connection_get(model, e->cookie);
+
+	if (!conn || conn->ended_at) { /* its opening was lost with the ring */
+		if (conn)
+			return;
+		conn = connection_add(model, e->cookie, &e->ledger, e->opened_at);
+		conn->attribution = ATTRIBUTION_CONNECT;
+	}
+	conn->ending = (enum ending)e->ending;
+	conn->manner = (enum manner)e->manner;
+	conn->error = e->error;
+	conn->exit_code = e->exit_code;
+	conn->closer = e->closer;
+	conn->held = e->held;
+	conn->sent = e->sent;
+	conn->received = e->received;
+	memcpy(conn->closer_comm, e->comm, sizeof(conn->closer_comm));
+	conn->closer_comm[EVENT_COMM - 1] = 0;
+	apply_end_at(model, conn, e->head.time);
+}
+
+void apply_release(struct model *model, const struct event_release *e)
+{
+	struct connection *conn = connection_get(model, e->cookie);
+
+	if (conn)
+		conn->held = false;
+}
+
+static void wire_add(char *to, const char *from, size_t size)
+{
+	if (*from)
+		memcpy(to, from, size);
+	to[size - 1] = 0;
+}
+
+/* Each record of the wire adds to what the ones before it said. */
+void apply_wire(struct model *model, const struct event_wire *e)
+{
+	struct connection *conn = connection_get(model, e->cookie);
+	struct event_wire *wire;
+
+	if (!conn)
+		return;
+	if (!conn->wire)
+		conn->wire = xcalloc(1, sizeof(*conn->wire));
+	wire = conn->wire;
+	if (e->backend_pid)
+		wire->backend_pid = e->backend_pid;
+	if (e->encryption)
+		wire->encryption = e->encryption;
+	if (e->purpose)
+		wire->purpose = e->purpose;
+	wire->started |= e->started;
+	wire->inferred |= e->inferred;
+	wire_add(wire->sqlstate, e->sqlstate, sizeof(wire->sqlstate));
+	wire_add(wire->user, e->user, sizeof(wire->user));
+	wire_add(wire->database, e->database, sizeof(wire->database));
+	wire_add(wire->application, e->application, sizeof(wire->application));
+	wire_add(wire->message, e->message, sizeof(wire->message));
+}
+
+void apply_socket(struct model *model, const struct event_socket *e)
+{
+	struct connection *conn = connection_get(model, e->cookie);
+
+	if (e->open)
+		ledger_get(model, &e->ledger)->alive++;
+	if (!conn && e->open) { /* its opening was lost with the ring */
+		conn = connection_add(model, e->cookie, &e->ledger, e->opened_at);
+		conn->attribution = (enum attribution)e->attribution;
+	}
+	if (!conn || (conn->ended_at && !conn->held))
+		return;
+	conn->local_port = e->local_port;
+	memcpy(conn->local, e->local, sizeof(conn->local));
+	conn->sent = e->sent;
+	conn->received = e->received;
+	conn->last_traffic = e->last_sent > e->last_received ? e->last_sent : e->last_received;
+}
+
+void apply_holder(struct model *model, const struct event_holder *e)
+{
+	struct connection *conn = connection_get(model, e->cookie);
+
+	if (!conn)
+		return;
+	conn->holders = xrealloc(conn->holders, (conn->holder_count + 1) * sizeof(*conn->holders));
+	conn->holders[conn->holder_count].pid = e->process.pid;
+	conn->holders[conn->holder_count++].fd = e->fd;
+	if (conn->attribution == ATTRIBUTION_SNAPSHOT && e->process.pid != conn->ledger.process.pid)
+		conn->attribution = ATTRIBUTION_INHERITED;
+}
+
+void connections_unhold(struct model *model)
+{
+	struct connection *conn, *next;
+
+	HASH_ITER (hh, model->connections, conn, next)
+		conn->holder_count = 0;
+}
+
+void connections_free(struct model *model)
+{
+	struct connection *conn, *next;
+	struct crowd *crowd, *next_crowd;
+
+	HASH_ITER (hh, model->connections, conn, next) {
+		HASH_DEL(model->connections, conn);
+		if (!conn->ended_at)
+			connection_free(conn);
+	}
+	for (conn = model->ended_first; conn; conn = next) {
+		next = conn->next_ended;
+		connection_free(conn);
+	}
+	HASH_ITER (hh, model->crowds, crowd, next_crowd) {
+		HASH_DEL(model->crowds, crowd);
+		free(crowd->name);
+		free(crowd);
+	}
+}

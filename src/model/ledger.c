@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * ledger.c: the books, taken over from the kernel, and what a snapshot proves of them: a look at
+ * all that is open begins, tells, and ends.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "model/state.h"
+
+struct ledger *state_ledger(const struct model *model, const struct ledger_key *key)
+{
+	struct ledger *ledger;
+
+	HASH_FIND(hh, model->ledgers, key, sizeof(*key), ledger);
+	return ledger;
+}
+
+struct ledger *ledger_get(struct model *model, const struct ledger_key *key)
+{
+	struct ledger *ledger = state_ledger(model, key);
+
+	if (ledger)
+		return ledger;
+	ledger = xcalloc(1, sizeof(*ledger));
+	ledger->key = *key;
+	HASH_ADD(hh, model->ledgers, key, sizeof(ledger->key), ledger);
+	return ledger;
+}
+
+static void snapshot_begins(struct model *model)
+{
+	struct ledger *ledger, *next;
+
+	connections_unhold(model);
+	HASH_ITER (hh, model->ledgers, ledger, next)
+		ledger->alive = 0;
+}
+
+/* What the books hold open and no snapshot finds, twice running and unchanged, ended unseen. */
+static void snapshot_ends(struct model *model)
+{
+	struct ledger *ledger, *next;
+
+	HASH_ITER (hh, model->ledgers, ledger, next) {
+		__s64 missing = ledger->totals.open - ledger->alive - (__s64)ledger->unknown;
+
+		if (missing > 0 && missing == ledger->missing) {
+			ledger->unknown += (__u64)missing;
+			model->losses.drift += (__u64)missing;
+			missing = 0;
+		}
+		ledger->missing = missing > 0 ? missing : 0;
+	}
+}
+
+void apply_snapshot(struct model *model, const struct event_snapshot *e)
+{
+	if (e->begins)
+		snapshot_begins(model);
+	else
+		snapshot_ends(model);
+}
+
+static void totals_add(struct totals *to, const struct totals *from)
+{
+	to->attempted += from->attempted;
+	to->opened += from->opened;
+	to->failed += from->failed;
+	to->adopted += from->adopted;
+	to->closed += from->closed;
+	to->abandoned += from->abandoned;
+	to->hung_up += from->hung_up;
+	to->refused += from->refused;
+	to->unknown += from->unknown;
+	to->open += from->open;
+	to->held += from->held;
+	if (from->peak > to->peak)
+		to->peak = from->peak;
+}
+
+void apply_totals(struct model *model, const struct event_totals *e)
+{
+	struct ledger *ledger = ledger_get(model, &e->ledger);
+
+	process_get(model, &e->ledger.process);
+	ledger->totals = e->totals;
+	if (e->gone) {
+		totals_add(&ledger->settled, &e->totals);
+		memset(&ledger->totals, 0, sizeof(ledger->totals));
+		process_get(model, &e->ledger.process)->gone = true;
+	}
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* process.c: who a process is, and that it is gone. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "model/state.h"
+
+struct process *state_process(const struct model *model, const struct process_key *key)
+{
+	struct process *process;
+
+	HASH_FIND(hh, model->processes, key, sizeof(*key), process);
+	return process;
+}
+
+struct process *process_get(struct model *model, const struct process_key *key)
+{
+	struct process *process = state_process(model, key);
+
+	if (process)
+		return process;
+	process = xcalloc(1, sizeof(*process));
+	process->key = *key;
+	HASH_ADD(hh, model->processes, key, sizeof(process->key), process);
+	return process;
+}
+
+const char *copy_text(char **to, const char *text)
+{
+	size_t n = text ? strlen(text) + 1 : 0;
+	char *at = *to;
+
+	if (!text)
+		return NULL;
+	memcpy(at, text, n);
+	*to += n;
+	return at;
+}
+
+size_t text_room(const char *text)
+{
+	return text ? strlen(text) + 1 : 0;
+}
+
+/* An identity's plain texts; argv and the ancestors' have a length of their own. */
+static const size_t identity_texts[] = {
+	offsetof(struct event_process, comm),
+	offsetof(struct event_process, cwd),
+	offsetof(struct event_process, exe),
+	offsetof(struct event_process, user),
+	offsetof(struct event_process, container),
+	offsetof(struct event_process, unit),
+	offsetof(struct event_process, library),
+	offsetof(struct event_process, library_sign),
+	offsetof(struct event_process, library_config),
+	offsetof(struct event_process, source),
+};
+#define IDENTITY_TEXTS (sizeof(identity_texts) / sizeof(identity_texts[0]))
+
+static const char **identity_text(struct event_process *e, size_t i)
+{
+	return (const char **)(void *)((char *)e + identity_texts[i]);
+}
+
+static size_t identity_room(const struct event_process *e)
+{
+	size_t room = e->argv_length + 1;
+
+	for (size_t i = 0; i < IDENTITY_TEXTS; i++)
+		room += text_room(*identity_text((struct event_process *)e, i));
+	for (__u32 i = 0; i < e->ancestor_count; i++)
+		room += e->ancestors[i].argv_length + 1 + text_room(e->ancestors[i].comm);
+	return room;
+}
+
+static const char *copy_argv(char **to, const char *argv, __u32 length)
+{
+	char *at = *to;
+
+	memcpy(at, argv, length);
+	*to += length + 1;
+	return at;
+}
+
+/* Copies an identity with all its strings into one block. */
+static void identity_keep(struct process *process, const struct event_process *e)
+{
+	struct event_process *own = &process->identity;
+	char *to;
+
+	free(process->arena);
+	process->arena = to = xcalloc(1, identity_room(e));
+	*own = *e;
+	own->argv = copy_argv(&to, e->argv, e->argv_length);
+	for (size_t i = 0; i < IDENTITY_TEXTS; i++)
+		*identity_text(own, i) = copy_text(&to, *identity_text(own, i));
+	for (__u32 i = 0; i < e->ancestor_count; i++) {
+		struct ancestor *a = &own->ancestors[i];
+
+		a->argv = copy_argv(&to, a->argv, a->argv_length);
+		a->comm = copy_text(&to, a->comm);
+	}
+	process->identified = true;
+}
+
+void apply_process(struct model *model, const struct event_process *e)
+{
+	struct process *process = process_get(model, &e->process);
+
+	identity_keep(process, e);
+	script_free(&process->name);
+	script_identify(&process->name, e->argv, e->argv_length, e->comm, e->exe, e->cwd);
+	free(process->wrapper);
+	process->wrapper = NULL;
+	for (__u32 i = 0; i < e->ancestor_count && !process->wrapper; i++)
+		process->wrapper =
+			script_wrapper(e->ancestors[i].argv, e->ancestors[i].argv_length);
+}
+
+void apply_exit(struct model *model, const struct event_exit *e)
+{
+	struct process *process = process_get(model, &e->process);
+
+	process->gone = true;
+	process->exit_code = e->exit_code;
+}
