@@ -1,58 +1,52 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * loop.c: signals and time are descriptors like the kernel's ring, so that one poll() waits for
- * all. Details lie in the ring until the timer comes; only a new process wakes us at once.
- */
+/* loop.c: who lends to the loop, the poll() itself, and how a watch ends. */
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/signalfd.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "loop.h"
 
-#define DRAIN_NS 100000000ull /* how long details may lie in the ring */
+/* In the order in which they are served when several are ready. Signals and the end come last:
+ * what was there before them is taken in first. */
+static int (*const lenders[])(struct loop *) = {
+	ring_lend,
+	replay_lend,
+	snapshot_lend,
+	signals_lend,
+	duration_lend,
+};
 
-enum slot { SLOT_STREAM, SLOT_SIGNAL, SLOT_DRAIN, SLOT_SNAPSHOT, SLOT_END, SLOTS };
-
-static int timer_open(__u64 ns, bool repeats)
+int timer_open(__u64 ns, bool repeats)
 {
 	struct itimerspec spec = {
 		.it_value = {(time_t)(ns / 1000000000ull), (long)(ns % 1000000000ull)}};
-	int fd;
+	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 
-	if (!ns)
-		return -1;
 	if (repeats)
 		spec.it_interval = spec.it_value;
-	fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (fd >= 0)
-		timerfd_settime(fd, 0, &spec, NULL);
+	if (fd < 0 || timerfd_settime(fd, 0, &spec, NULL))
+		return -errno;
 	return fd;
 }
 
-/* The signals that end a watch, as a descriptor. */
-static int signals_open(void)
+void timer_clear(int fd)
 {
-	sigset_t set;
+	__u64 count;
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (read(fd, &count, sizeof(count)) < 0)
+		return; /* nothing there: fine */
 }
 
-static void clear(int fd)
+int loop_lend(struct loop *l, int fd, source_ready *ready, void *data)
 {
-	char buffer[sizeof(struct signalfd_siginfo)];
-
-	if (fd >= 0 && read(fd, buffer, sizeof(buffer)) < 0)
-		return; /* nothing there: fine */
+	if (fd < 0)
+		return fd;
+	if (l->source_count == LOOP_SOURCES)
+		return -ENOSPC;
+	l->sources[l->source_count] = (struct source){.fd = fd, .ready = ready, .data = data};
+	return (int)l->source_count++;
 }
 
 /* A watch without an end shows its events; a bounded one is waited for, for its report. */
@@ -61,48 +55,91 @@ static bool shows_events(const struct options *o)
 	return o->view->event && (o->view->streams || !(o->duration || o->once || o->replay));
 }
 
-/* Everything the stream has now: recorded, shown, believed. 0, -ENODATA at its end, or -errno. */
-static int take_events(struct loop *l)
+static int take_event(struct loop *l, const union event *event)
+{
+	int error = l->recorder ? recorder_write(l->recorder, event) : 0;
+
+	if (event->head.kind == EVENT_SESSION) /* a view needs it to tell the time */
+		model_apply(l->model, event);
+	if (shows_events(l->options))
+		l->options->view->event(l->context, l->model, event);
+	if (event->head.kind != EVENT_SESSION)
+		model_apply(l->model, event);
+	return error;
+}
+
+int loop_take_some(struct loop *l, unsigned most)
 {
 	union event event;
-	int result, error = 0;
 
-	while ((result = stream_next(l->stream, &event)) == 1) {
-		if (l->recorder)
-			error = recorder_write(l->recorder, &event);
-		if (event.head.kind == EVENT_SESSION) /* a view needs it to tell the time */
-			model_apply(l->model, &event);
-		if (shows_events(l->options))
-			l->options->view->event(l->context, l->model, &event);
-		if (event.head.kind != EVENT_SESSION)
-			model_apply(l->model, &event);
-		if (error)
-			return error;
+	for (unsigned i = 0; i < most; i++) {
+		int result = stream_next(l->stream, &event);
+
+		if (result == 1)
+			result = take_event(l, &event);
+		else if (!result)
+			return 0;
+		if (result)
+			return result;
 	}
+	return 1;
+}
+
+int loop_take_events(struct loop *l)
+{
+	int result;
+
+	do
+		result = loop_take_some(l, 1u << 16);
+	while (result == 1);
 	return result;
 }
 
-static void say_progress(const struct loop *l, unsigned seconds)
+static int lend_all(struct loop *l)
 {
-	unsigned long long whole = l->options->duration / 1000000000ull;
+	for (size_t i = 0; i < sizeof(lenders) / sizeof(lenders[0]); i++) {
+		int error = lenders[i](l);
 
-	if (l->options->quiet || !whole || !isatty(STDERR_FILENO))
-		return;
-	fprintf(stderr, "\rpgleaktrace: %us of %llus ", seconds, whole);
-	if (seconds >= whole)
-		fputs("\r\033[K", stderr);
+		if (error < 0)
+			return error;
+	}
+	return 0;
 }
 
-static void say_watching(const struct loop *l)
+static void give_back(struct loop *l)
 {
-	const struct live_config *live = &l->options->live;
+	for (size_t i = 0; i < l->source_count; i++) {
+		if (l->sources[i].done)
+			l->sources[i].done(l, l->sources[i].fd, l->sources[i].data);
+		close(l->sources[i].fd);
+	}
+	l->source_count = 0;
+}
 
-	if (l->options->quiet)
-		return;
-	fprintf(stderr, "pgleaktrace: watching port");
-	for (__u32 i = 0; i < live->port_count; i++)
-		fprintf(stderr, "%s%u", i ? "," : " ", live->ports[i]);
-	fputs(l->options->duration ? "\n" : "; Ctrl-C ends with the report\n", stderr);
+/* The stop reason of the source that ended it, or -errno. */
+static int wait_for_end(struct loop *l)
+{
+	struct pollfd fds[LOOP_SOURCES];
+
+	for (;;) {
+		size_t count = l->source_count; /* a source may lend another */
+
+		for (size_t i = 0; i < count; i++)
+			fds[i] = (struct pollfd){.fd = l->sources[i].fd, .events = POLLIN};
+		if (poll(fds, count, -1) < 0) {
+			if (errno == EINTR)
+				continue;
+			return -errno;
+		}
+		for (size_t i = 0; i < count; i++) {
+			struct source *source = &l->sources[i];
+			int result =
+				fds[i].revents ? source->ready(l, source->fd, source->data) : 0;
+
+			if (result)
+				return result;
+		}
+	}
 }
 
 /* The last look: what is open at the end, and the final books. Two, so that a difference between
@@ -114,77 +151,20 @@ static int finish(struct loop *l, enum stop_reason reason)
 	for (int i = 0; i < 2 && !error; i++)
 		error = stream_snapshot(l->stream);
 	stream_stop(l->stream, reason);
-	return error ? error : take_events(l);
-}
-
-static int wait_live(struct loop *l, struct pollfd *fds)
-{
-	unsigned seconds = 0;
-
-	for (;;) {
-		int error;
-
-		if (poll(fds, SLOTS, -1) < 0 && errno != EINTR)
-			return -errno;
-		if (fds[SLOT_SIGNAL].revents || fds[SLOT_END].revents)
-			return fds[SLOT_SIGNAL].revents ? STOP_SIGNAL : STOP_DURATION;
-		clear(fds[SLOT_DRAIN].revents ? fds[SLOT_DRAIN].fd : -1);
-		error = stream_poll(l->stream);
-		if (!error && fds[SLOT_SNAPSHOT].revents) {
-			clear(fds[SLOT_SNAPSHOT].fd);
-			error = stream_snapshot(l->stream);
-			say_progress(l, ++seconds);
-		}
-		if (!error)
-			error = take_events(l);
-		if (error)
-			return error;
-	}
-}
-
-static int run_live(struct loop *l, struct pollfd *fds)
-{
-	int reason = STOP_ONCE, error;
-
-	if (!l->options->once) {
-		error = take_events(l);
-		if (error)
-			return error;
-		say_watching(l);
-		reason = wait_live(l, fds);
-		if (reason < 0)
-			return reason;
-		/* From here on a second Ctrl-C ends the program at once. */
-		signal(SIGINT, SIG_DFL);
-		clear(fds[SLOT_SIGNAL].fd);
-		sigset_t none;
-		sigemptyset(&none);
-		sigprocmask(SIG_SETMASK, &none, NULL);
-		say_progress(l, (unsigned)(l->options->duration / 1000000000ull));
-	}
-	error = finish(l, (enum stop_reason)reason);
-	return error == -ENODATA ? 0 : error;
+	return error ? error : loop_take_events(l);
 }
 
 int loop_run(struct loop *l)
 {
-	struct pollfd fds[SLOTS];
-	int result;
+	int result = STOP_ONCE;
 
-	if (l->options->replay) {
-		result = take_events(l);
-		return result == -ENODATA ? 0 : result;
+	if (!l->options->once) {
+		result = lend_all(l);
+		if (!result)
+			result = wait_for_end(l);
+		give_back(l);
 	}
-	fds[SLOT_STREAM].fd = stream_fd(l->stream);
-	fds[SLOT_SIGNAL].fd = signals_open();
-	fds[SLOT_DRAIN].fd = timer_open(DRAIN_NS, true);
-	fds[SLOT_SNAPSHOT].fd = timer_open(l->options->interval, true);
-	fds[SLOT_END].fd = timer_open(l->options->duration, false);
-	for (int i = 0; i < SLOTS; i++)
-		fds[i].events = POLLIN;
-	result = run_live(l, fds);
-	for (int i = SLOT_SIGNAL; i < SLOTS; i++)
-		if (fds[i].fd >= 0)
-			close(fds[i].fd);
-	return result;
+	if (result > 0)
+		result = finish(l, (enum stop_reason)result);
+	return result == -ENODATA ? 0 : result;
 }

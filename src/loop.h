@@ -1,9 +1,33 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* loop.h: one poll over the stream, the timers and the signals, until something ends it. */
+/*
+ * loop.h: one poll() over sources that lend their descriptors, until one of them ends it.
+ *
+ *   a source's file: int NAME_lend(struct loop *): opens its descriptor and calls loop_lend(),
+ *                    or returns 0 when the options do not ask for it
+ *   loop.c:          one line in the table of lenders
+ *
+ * A source never blocks. Those that change what is believed (the kernel's ring, the snapshot timer,
+ * a recording) call loop_take_events(); those that show it (a screen, metrics) read loop->model.
+ */
 #ifndef LOOP_H
 #define LOOP_H
 
 #include "options.h"
+
+struct loop;
+
+/* A lent descriptor and what to do when it is readable: 0 goes on, an enum stop_reason ends the
+ * watch, -errno breaks it. */
+typedef int source_ready(struct loop *loop, int fd, void *data);
+
+struct source {
+	int fd;
+	source_ready *ready;
+	void *data; /* the lender's, for ready() and done() */
+	/* when the loop is over; NULL: nothing to do */
+	void (*done)(struct loop *loop, int fd, void *data);
+};
+#define LOOP_SOURCES 16
 
 struct loop {
 	const struct options *options;
@@ -11,9 +35,36 @@ struct loop {
 	struct stream *stream;
 	struct model *model;
 	struct recorder *recorder; /* NULL: no --record */
+	struct source sources[LOOP_SOURCES];
+	size_t source_count;
+	unsigned snapshots; /* taken by the timer so far */
 };
 
-/* 0 when the stream came to its end; -EINTR after the second Ctrl-C; other -errno if it broke. */
+/* Runs until the stream is over or a source ends it; then, live, the last look and the final
+ * books. 0, or the -errno of what broke. */
 int loop_run(struct loop *loop);
+
+/* Adds a source; the loop owns `fd` from here on and closes it. `fd` may be an error of the call
+ * that should have opened it: -errno passes through. Returns the source's index. */
+int loop_lend(struct loop *loop, int fd, source_ready *ready, void *data);
+
+/* Everything the stream has now: recorded, shown, believed. 0; -ENODATA at its end, or -errno. */
+int loop_take_events(struct loop *loop);
+
+/* The same for at most `most` events; 1: there are more. */
+int loop_take_some(struct loop *loop, unsigned most);
+
+/* A timer as a descriptor: first after `ns`, then every `ns` if it repeats. -errno. */
+int timer_open(__u64 ns, bool repeats);
+
+/* Reads away what made a timer or an eventfd readable. */
+void timer_clear(int fd);
+
+/* The lenders, one per file of src/source/. */
+int ring_lend(struct loop *loop);     /* what the kernel tells */
+int snapshot_lend(struct loop *loop); /* -i: a look at all that is open */
+int duration_lend(struct loop *loop); /* -d: the end by time */
+int signals_lend(struct loop *loop);  /* Ctrl-C and its kin */
+int replay_lend(struct loop *loop);   /* --replay: a recording's events */
 
 #endif

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* signals.c: signals as a descriptor: what each one means while the loop runs. */
+#include <errno.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "loop.h"
+
+static int ends_watch(struct loop *l, const struct signalfd_siginfo *info)
+{
+	(void)l;
+	(void)info;
+	return STOP_SIGNAL;
+}
+
+static const struct {
+	int number;
+	int (*means)(struct loop *, const struct signalfd_siginfo *);
+} meanings[] = {
+	{SIGINT, ends_watch},
+	{SIGTERM, ends_watch},
+	{SIGHUP, ends_watch},
+};
+#define MEANINGS (sizeof(meanings) / sizeof(meanings[0]))
+
+static int meaning_of(struct loop *l, const struct signalfd_siginfo *info)
+{
+	for (size_t i = 0; i < MEANINGS; i++)
+		if (meanings[i].number == (int)info->ssi_signo)
+			return meanings[i].means(l, info);
+	return 0;
+}
+
+/* All that came; the first that ends the watch decides. */
+static int signals_ready(struct loop *l, int fd, void *data)
+{
+	struct signalfd_siginfo info;
+	int result = 0;
+
+	(void)data;
+	while (read(fd, &info, sizeof(info)) == sizeof(info)) {
+		int meaning = meaning_of(l, &info);
+
+		if (!result)
+			result = meaning;
+	}
+	return result;
+}
+
+/* From here on a second Ctrl-C ends the program at once. */
+static void signals_done(struct loop *l, int fd, void *data)
+{
+	struct signalfd_siginfo info;
+	sigset_t none;
+
+	(void)l;
+	(void)data;
+	while (read(fd, &info, sizeof(info)) == sizeof(info))
+		;
+	signal(SIGINT, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+int signals_lend(struct loop *l)
+{
+	sigset_t set;
+	int index;
+
+	if (l->options->replay) /* a recording is read at once: Ctrl-C just ends it */
+		return 0;
+	sigemptyset(&set);
+	for (size_t i = 0; i < MEANINGS; i++)
+		sigaddset(&set, meanings[i].number);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	index = loop_lend(l, signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK), signals_ready, NULL);
+	if (index >= 0)
+		l->sources[index].done = signals_done;
+	return index;
+}
