@@ -137,6 +137,24 @@ struct server_row {
 	__s32 max_connections;		     /* the instance's, or --max-connections; -1: not known */
 };
 
+#define SERIES_LABEL_COLUMNS 128 /* a longer script, container, server or library is cut */
+
+/* Lifetimes of ended connections are counted by the first bound they fit; the last has none. */
+#define LIFETIMES 9
+extern const __u64 lifetime_bounds[LIFETIMES - 1]; /* ns, ascending */
+
+/*
+ * What metrics count: one script's connections to one server, from one container, by one library.
+ * Totals never go down while the row exists: what a process has added stays when it ends. A row is
+ * gone an hour after the last process that belongs to it.
+ */
+struct series_row {
+	const char *script, *container, *server, *library; /* clean, cut; "" not known */
+	struct counts counts; /* without `peak` */
+	__u64 processes;      /* with an open connection now */
+	__u64 lifetimes[LIFETIMES], lifetime_sum; /* of connections seen from connect() to end; ns */
+};
+
 enum group_by { GROUP_SCRIPT, GROUP_PROCESS, GROUP_USER, GROUP_CONTAINER, GROUP_SERVER, GROUPS };
 
 /* What a snapshot shows. Zero means no restriction, except `older` and `sort`. */
@@ -168,6 +186,8 @@ struct snapshot {
 	size_t server_count;
 	struct instance_row *instances; /* servers found on this host, with or without local clients */
 	size_t instance_count;
+	struct series_row *series; /* by labels; the same whatever the query narrows or groups */
+	size_t series_count;
 	struct losses losses;
 	bool complete;
 	__u64 forgotten; /* ended connections whose details were dropped; counts keep them */

@@ -10,6 +10,21 @@
 #include <pgleaktrace/finding.h>
 #include <pgleaktrace/model.h>
 
+/* How full one of the kernel's maps is. */
+struct fill {
+	const char *name;
+	__u64 used, most;
+};
+#define FILLS_MOST 4
+
+/* What the program itself costs. */
+struct self {
+	__u64 cpu;	/* ns */
+	__u64 resident; /* bytes */
+	struct fill fills[FILLS_MOST];
+	size_t fill_count;
+};
+
 /* What every view is given. */
 struct view_context {
 	FILE *out;
@@ -18,6 +33,7 @@ struct view_context {
 	bool detail; /* -v: processes and connections too */
 	bool once;   /* --once: a look, not a watch */
 	bool quiet;  /* -q: the table without header and losses */
+	const struct self *self; /* NULL: not told */
 	const char *command; /* the command line, for "how it was made"; NULL: not told */
 };
 

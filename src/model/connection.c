@@ -159,6 +159,7 @@ void apply_end(struct model *model, const struct event_end *e)
 	conn->received = e->received;
 	memcpy(conn->closer_comm, e->comm, sizeof(conn->closer_comm));
 	conn->closer_comm[EVENT_COMM - 1] = 0;
+	series_lifetime(model, conn, e->head.time);
 	apply_end_at(model, conn, e->head.time);
 }
 

@@ -49,6 +49,7 @@ static void snapshot_ends(struct model *model)
 		if (missing > 0 && missing == ledger->missing) {
 			ledger->unknown += (__u64)missing;
 			model->losses.drift += (__u64)missing;
+			series_count(model, ledger);
 			missing = 0;
 		}
 		ledger->missing = missing > 0 ? missing : 0;
@@ -57,10 +58,12 @@ static void snapshot_ends(struct model *model)
 
 void apply_snapshot(struct model *model, const struct event_snapshot *e)
 {
-	if (e->begins)
+	if (e->begins) {
 		snapshot_begins(model);
-	else
-		snapshot_ends(model);
+		return;
+	}
+	snapshot_ends(model);
+	series_sweep(model);
 }
 
 static void totals_add(struct totals *to, const struct totals *from)
@@ -91,4 +94,5 @@ void apply_totals(struct model *model, const struct event_totals *e)
 		memset(&ledger->totals, 0, sizeof(ledger->totals));
 		process_get(model, &e->ledger.process)->gone = true;
 	}
+	series_count(model, ledger);
 }

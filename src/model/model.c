@@ -7,6 +7,7 @@
  *   connection.c  the life of a connection, crowds and their peaks
  *   ledger.c      the books, and the snapshot that checks them
  *   servers.c     the servers themselves
+ *   series.c      what metrics count
  */
 #include <stdlib.h>
 #include <string.h>
@@ -94,6 +95,7 @@ void model_free(struct model *model)
 		free(place->path);
 		free(place);
 	}
+	series_free(model);
 	free(model->session_texts);
 	free(model);
 }

@@ -435,6 +435,7 @@ struct snapshot *model_snapshot(const struct model *model, const struct query *q
 	gather_ledgers(&b);
 	gather_connections(&b);
 	finish_groups(&b);
+	series_gather(s, model, query->older);
 	return s;
 }
 
@@ -446,5 +447,6 @@ void snapshot_free(struct snapshot *snapshot)
 		group_row_free(&snapshot->groups[i]);
 	free(snapshot->groups);
 	free(snapshot->servers);
+	free(snapshot->series);
 	free(snapshot);
 }

@@ -62,6 +62,9 @@ struct ledger {
 	__s64 alive;           /* open sockets the running snapshot has found */
 	__s64 missing;         /* open by the books, not found by the last snapshot */
 	__u64 unknown;         /* … and not by the one after: ended unseen */
+	struct series *series; /* that counts it; NULL: none yet */
+	struct totals counted; /* what its series were given so far */
+	__u64 labelled;	       /* time of the identity that chose the series */
 	UT_hash_handle hh;
 };
 
@@ -69,6 +72,17 @@ struct ledger {
 struct crowd {
 	char *name; /* the script, or what server_crowd_name() writes */
 	__s64 open, peak;
+	UT_hash_handle hh;
+};
+
+/* Label sets with a row of their own; those that come later share script="~other". */
+#define SERIES_MOST 1000
+#define SERIES_KEPT (3600 * 1000000000ull) /* ns after its last process */
+
+struct series {
+	struct series_row row; /* totals; what is so now is filled in for a snapshot */
+	char *labels;	       /* script, container, server and library, each with its NUL */
+	__u64 seen;	       /* when a process of it last lived */
 	UT_hash_handle hh;
 };
 
@@ -94,6 +108,8 @@ struct model {
 	struct ledger *ledgers;
 	struct crowd *crowds;
 	struct place *places;
+	struct series *series;
+	__u64 series_swept;
 };
 
 /* One per kind of event, each in the file of its noun; see model.c. */
@@ -122,6 +138,14 @@ void connections_free(struct model *model);
 
 /* ledger.c */
 struct ledger *ledger_get(struct model *model, const struct ledger_key *key);
+
+/* series.c */
+void series_count(struct model *model, struct ledger *ledger); /* its books have changed */
+/* It ends: before it is filed under the ended, which may drop it. */
+void series_lifetime(struct model *model, const struct connection *conn, __u64 ended_at);
+void series_sweep(struct model *model); /* a snapshot has ended: the long gone are dropped */
+void series_free(struct model *model);
+void series_gather(struct snapshot *to, const struct model *model, __u64 older);
 
 /* model/snapshot.c reads these through the const model. */
 struct process *state_process(const struct model *model, const struct process_key *key);

@@ -7,6 +7,6 @@
 
 void lines_event(const struct view_context *, const struct model *, const union event *);
 
-extern const struct view text_view, json_view, ndjson_view;
+extern const struct view text_view, json_view, ndjson_view, openmetrics_view;
 
 #endif
