@@ -14,6 +14,7 @@ static int (*const lenders[])(struct loop *) = {
 	ring_lend,
 	replay_lend,
 	snapshot_lend,
+	metrics_lend,
 	signals_lend,
 	duration_lend,
 };
@@ -49,10 +50,12 @@ int loop_lend(struct loop *l, int fd, source_ready *ready, void *data)
 	return (int)l->source_count++;
 }
 
-/* A watch without an end shows its events; a bounded one is waited for, for its report. */
+/* A watch without an end shows its events; a bounded one is waited for, for its report, and one that
+ * serves metrics is left alone. */
 static bool shows_events(const struct options *o)
 {
-	return o->view->event && (o->view->streams || !(o->duration || o->once || o->replay));
+	return o->view->event &&
+	       (o->view->streams || !(o->duration || o->once || o->replay || o->metrics.ss_family));
 }
 
 static int take_event(struct loop *l, const union event *event)

@@ -66,5 +66,6 @@ int snapshot_lend(struct loop *loop); /* -i: a look at all that is open */
 int duration_lend(struct loop *loop); /* -d: the end by time */
 int signals_lend(struct loop *loop);  /* Ctrl-C and its kin */
 int replay_lend(struct loop *loop);   /* --replay: a recording's events */
+int metrics_lend(struct loop *loop);  /* --metrics: the pages */
 
 #endif

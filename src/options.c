@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/address.h"
 #include "base/text.h"
 #include "options.h"
 
@@ -23,6 +24,7 @@ enum key {
 	KEY_REPLAY,
 	KEY_NO_REDACT,
 	KEY_CHECK,
+	KEY_METRICS,
 	KEY_RING_SIZE,
 	KEY_LEDGERS,
 };
@@ -48,10 +50,12 @@ static const struct argp_option rows[] = {
 		"open, idle, oldest, opened, closed, abandoned, … (default: worst first)", 2},
 	{"rows", 'r', "N", 0, "at most N rows (default 0: all)", 2},
 	{0, 0, 0, 0, "How to show it:", 3},
-	{"output", 'o', "FORMAT", 0, "text (default), json, ndjson", 3},
+	{"output", 'o', "FORMAT", 0, "text (default), json, ndjson, openmetrics", 3},
 	{"output-file", KEY_OUTPUT_FILE, "FILE", 0,
 		"write there instead of standard output (mode 0600)", 3},
 	{"verbose", 'v', 0, 0, "processes and connections too; libbpf's messages", 3},
+	{"metrics", KEY_METRICS, "[ADDR:]PORT", 0,
+		"serve metrics for Prometheus over HTTP (default address 127.0.0.1)", 3},
 	{"quiet", 'q', 0, 0, "only the table; no notes on standard error", 3},
 	{"no-redact", KEY_NO_REDACT, 0, 0, "leave passwords in command lines", 3},
 	{0, 0, 0, 0, "Recordings:", 4},
@@ -136,6 +140,22 @@ static void check_pid(struct argp_state *state, const struct options *o)
 			o->query.pid, o->query.pid);
 }
 
+/* Series have their labels whatever a report groups or narrows; they must not seem to follow it. */
+static void check_metrics(struct argp_state *state, const struct options *o)
+{
+	const struct query *q = &o->query;
+
+	if (o->metrics.ss_family && o->once)
+		argp_error(state,
+			"--metrics serves until a signal; --once looks once: one of the two");
+	if (strcmp(o->view->name, "openmetrics"))
+		return;
+	if (q->group_by || q->pid || q->user || q->comm || q->cmdline || q->cgroup || q->host_bits)
+		argp_error(state,
+			"-o openmetrics counts everything by script: no -g, -p, -u, --comm, "
+			"--cmdline, --cgroup or --host");
+}
+
 static void parse_host(struct argp_state *state, struct options *o, const char *text)
 {
 	char address[64];
@@ -152,6 +172,16 @@ static void parse_host(struct argp_state *state, struct options *o, const char *
 	}
 	bits = slash ? parse_number(state, "--host", slash + 1, most) : most;
 	o->query.host_bits = bits + (128 - most);
+}
+
+/* "9187", "0.0.0.0:9187", "[::1]:9187"; without an address only this host may ask. */
+static void parse_metrics(struct argp_state *state, struct options *o, const char *text)
+{
+	if (address_parse(&o->metrics, text))
+		argp_error(state,
+			"--metrics %s: PORT, or ADDRESS:PORT with a numeric address: 9187, "
+			"0.0.0.0:9187, [::1]:9187",
+			text);
 }
 
 static void parse_ring(struct argp_state *state, struct options *o, const char *text)
@@ -179,7 +209,7 @@ static void parse_view(struct argp_state *state, struct options *o, const char *
 {
 	o->view = view_find(text);
 	if (!o->view)
-		argp_error(state, "-o %s: the formats are text, json, ndjson", text);
+		argp_error(state, "-o %s: the formats are text, json, ndjson, openmetrics", text);
 }
 
 static void parse_group(struct argp_state *state, struct options *o, const char *text)
@@ -240,6 +270,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_RECORD: o->record = arg; break;
 	case KEY_REPLAY: o->replay = arg; break;
 	case 'h': argp_state_help(state, state->out_stream, ARGP_HELP_STD_HELP); break;
+	case KEY_METRICS: parse_metrics(state, o, arg); break;
 	case KEY_CHECK: o->check = true; break;
 	case KEY_RING_SIZE: parse_ring(state, o, arg); break;
 	case KEY_LEDGERS: o->live.ledgers = parse_number(state, "--ledgers", arg, 1 << 20); break;
@@ -250,6 +281,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		check_pid(state, o);
 		if (!o->live.ledgers)
 			argp_error(state, "--ledgers 0: at least 1");
+		check_metrics(state, o);
 		if (o->once && o->duration)
 			argp_error(state, "--once looks once; -d watches: one of the two");
 		if (o->replay && (o->record || o->once || o->duration))

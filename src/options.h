@@ -4,6 +4,7 @@
 #ifndef OPTIONS_H
 #define OPTIONS_H
 
+#include <sys/socket.h>
 #include <pgleaktrace/stream.h>
 #include <pgleaktrace/view.h>
 
@@ -23,8 +24,9 @@ struct options {
 	regex_t cmdline; /* query.cmdline points here */
 	const struct view *view;
 	const char *output_file, *record, *replay;
-	__u64 duration; /* ns, 0: until a signal */
-	__u64 interval; /* ns between snapshots */
+	struct sockaddr_storage metrics; /* where to serve them; ss_family 0: nowhere */
+	__u64 duration;                  /* ns, 0: until a signal */
+	__u64 interval;                  /* ns between snapshots */
 	bool once, check, quiet, verbose;
 };
 

@@ -54,6 +54,11 @@ int stream_snapshot(struct stream *stream);
 /* Live: queues EVENT_STOP behind everything seen so far. Replay: the stream is over. */
 void stream_stop(struct stream *stream, enum stop_reason reason);
 
+/* How full the kernel's maps are, one per call, as of the last snapshot; false after the last, and
+ * for a recording. `name` is static. */
+bool stream_fill(
+	const struct stream *stream, size_t index, const char **name, __u64 *used, __u64 *most);
+
 /* Accepts NULL. Detaches everything from the kernel. */
 void stream_close(struct stream *stream);
 

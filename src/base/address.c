@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* address.c: see address.h. */
 #include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -35,4 +38,41 @@ void server_text(char *out, size_t size, const struct server_key *server, const 
 	}
 	address_text(address, sizeof(address), server);
 	snprintf(out, size, server->family == AF_INET ? "%s:%u" : "[%s]:%u", address, server->port);
+}
+
+static int port_parse(const char *text, __u16 *port)
+{
+	char *end;
+	unsigned long n = strtoul(text, &end, 10);
+
+	if (*text < '0' || *text > '9' || *end || n > 65535)
+		return -EINVAL;
+	*port = htons((__u16)n);
+	return 0;
+}
+
+int address_parse(struct sockaddr_storage *out, const char *text)
+{
+	struct sockaddr_in *four = (void *)out;
+	struct sockaddr_in6 *six = (void *)out;
+	const char *colon = strrchr(text, ':');
+	char address[INET6_ADDRSTRLEN + 2] = "127.0.0.1";
+	size_t n = colon ? (size_t)(colon - text) : 0;
+
+	memset(out, 0, sizeof(*out));
+	if (n >= sizeof(address) || (colon && !n))
+		return -EINVAL;
+	if (colon)
+		snprintf(address, sizeof(address), "%.*s", (int)n, text);
+	if (inet_pton(AF_INET, address, &four->sin_addr) == 1) {
+		four->sin_family = AF_INET;
+		return port_parse(colon ? colon + 1 : text, &four->sin_port);
+	}
+	if (*address != '[' || address[n - 1] != ']')
+		return -EINVAL;
+	address[n - 1] = 0;
+	six->sin6_family = AF_INET6;
+	return inet_pton(AF_INET6, address + 1, &six->sin6_addr) == 1
+		       ? port_parse(colon + 1, &six->sin6_port)
+		       : -EINVAL;
 }

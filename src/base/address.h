@@ -4,6 +4,7 @@
 #define BASE_ADDRESS_H
 
 #include <stddef.h>
+#include <sys/socket.h>
 #include <pgleaktrace/event.h>
 
 /* "127.0.0.1", "::1"; v4-mapped addresses as IPv4. */
@@ -11,5 +12,8 @@ void address_text(char *out, size_t size, const struct server_key *server);
 /* "127.0.0.1:5432", "[::1]:5432", "unix:/run/postgresql:5432"; `path` is EVENT_PLACE's, NULL for TCP
  * or when it is not known. */
 void server_text(char *out, size_t size, const struct server_key *server, const char *path);
+
+/* "9187" (then 127.0.0.1), "0.0.0.0:9187", "[::1]:9187": where to listen. -EINVAL. */
+int address_parse(struct sockaddr_storage *out, const char *text);
 
 #endif

@@ -14,7 +14,7 @@
 #include "base/text.h"
 #include "model/state.h"
 
-#define SWEEP_NS      (60 * 1000000000ull)
+#define SWEEP_NS    (60 * 1000000000ull)
 /* Past SERIES_MOST there is one shared row per server, up to this many; then one for all. */
 #define SHARED_MOST 100
 
@@ -33,8 +33,7 @@ static void label_set(char *out, size_t size, const char *foreign)
 	free(clean);
 }
 
-static void labels_of(
-	struct labels *out, const struct model *model, const struct ledger_key *key)
+static void labels_of(struct labels *out, const struct model *model, const struct ledger_key *key)
 {
 	const struct process *p = state_process(model, &key->process);
 	const struct event_process *e = p && p->identified ? &p->identity : NULL;
@@ -42,7 +41,7 @@ static void labels_of(
 
 	server_text(server, sizeof(server), &key->server, state_path(model, &key->server));
 	label_set(out->text[0], sizeof(out->text[0]),
-		e		   ? p->name.script
+		e                  ? p->name.script
 		: key->process.pid ? "?"
 				   : "~unattributed");
 	label_set(out->text[1], sizeof(out->text[1]), e ? e->container : NULL);
@@ -108,8 +107,8 @@ static struct series *series_of(struct model *model, struct ledger *ledger)
 {
 	const struct process *p = state_process(model, &ledger->key.process);
 	__u64 named = p && p->identified ? p->identity.head.time : 0;
-	bool placed = ledger->key.server.family != AF_UNIX ||
-		      state_path(model, &ledger->key.server);
+	bool placed =
+		ledger->key.server.family != AF_UNIX || state_path(model, &ledger->key.server);
 
 	if (!ledger->series || !placed || ledger->labelled != named) {
 		ledger->series = series_choose(model, &ledger->key);

@@ -64,7 +64,7 @@ struct ledger {
 	__u64 unknown;         /* … and not by the one after: ended unseen */
 	struct series *series; /* that counts it; NULL: none yet */
 	struct totals counted; /* what its series were given so far */
-	__u64 labelled;	       /* time of the identity that chose the series */
+	__u64 labelled;        /* time of the identity that chose the series */
 	UT_hash_handle hh;
 };
 
@@ -81,8 +81,8 @@ struct crowd {
 
 struct series {
 	struct series_row row; /* totals; what is so now is filled in for a snapshot */
-	char *labels;	       /* script, container, server and library, each with its NUL */
-	__u64 seen;	       /* when a process of it last lived */
+	char *labels;          /* script, container, server and library, each with its NUL */
+	__u64 seen;            /* when a process of it last lived */
 	UT_hash_handle hh;
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* replay.c: a recording is always ready: a piece of it each time the loop comes by, so that whoever
+/* replay.c: a recording is always ready until it was played: a piece of it each time the loop comes by, so that whoever
  * else lends a descriptor is served in between. */
 #include <errno.h>
 #include <sys/eventfd.h>
@@ -12,8 +12,11 @@ static int replay_ready(struct loop *l, int fd, void *data)
 {
 	int result = loop_take_some(l, PIECE);
 
-	(void)fd; /* never read: it stays ready */
 	(void)data;
+	if (result == -ENODATA && l->options->metrics.ss_family) {
+		timer_clear(fd); /* played: from here on only served, until a signal */
+		return 0;
+	}
 	return result == 1 ? 0 : result;
 }
 

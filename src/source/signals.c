@@ -68,7 +68,8 @@ int signals_lend(struct loop *l)
 	sigset_t set;
 	int index;
 
-	if (l->options->replay) /* a recording is read at once: Ctrl-C just ends it */
+	/* A recording is read at once: Ctrl-C just ends it. */
+	if (l->options->replay && !l->options->metrics.ss_family)
 		return 0;
 	sigemptyset(&set);
 	for (size_t i = 0; i < MEANINGS; i++)

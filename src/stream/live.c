@@ -151,6 +151,20 @@ static void live_stop(struct stream *stream, enum stop_reason reason)
 	live->stopped = true;
 }
 
+/* The processes' map holds what is known, but for those that can't be named. */
+static bool live_fill(
+	const struct stream *stream, size_t index, const char **name, __u64 *used, __u64 *most)
+{
+	const struct live *live = (const struct live *)stream;
+
+	if (index > 1)
+		return false;
+	*name = index ? "processes" : "ledgers";
+	*used = index ? HASH_COUNT(live->known) : live->ledgers;
+	*most = live->config.ledgers;
+	return true;
+}
+
 static void live_close(struct stream *stream)
 {
 	struct live *live = (struct live *)stream;
@@ -177,6 +191,7 @@ static const struct stream_ops live_ops = {
 	.poll = live_poll,
 	.snapshot = live_snapshot,
 	.stop = live_stop,
+	.fill = live_fill,
 	.close = live_close,
 };
 

@@ -39,6 +39,7 @@ struct live {
 	size_t taken, queued, room;
 	char *arena; /* strings of the event handed out last */
 	__u32 snapshots;
+	size_t ledgers; /* in the kernel's map, as of the last snapshot */
 	__u64 unreadable, sockets_full;
 	bool stopped;
 };

@@ -186,6 +186,7 @@ static void push_ledgers(struct live *live)
 	HASH_ITER (hh, live->known, known, next)
 		known->ledgers = 0;
 	keys = ledger_keys(fd, &count);
+	live->ledgers = count;
 	for (size_t i = 0; i < count; i++) {
 		bool settled;
 

@@ -27,6 +27,12 @@ void stream_stop(struct stream *stream, enum stop_reason reason)
 	stream->ops->stop(stream, reason);
 }
 
+bool stream_fill(
+	const struct stream *stream, size_t index, const char **name, __u64 *used, __u64 *most)
+{
+	return stream->ops->fill && stream->ops->fill(stream, index, name, used, most);
+}
+
 void stream_close(struct stream *stream)
 {
 	if (stream)

@@ -11,6 +11,8 @@ struct stream_ops {
 	int (*poll)(struct stream *);
 	int (*snapshot)(struct stream *);
 	void (*stop)(struct stream *, enum stop_reason);
+	bool (*fill)(const struct stream *, size_t index, const char **name, __u64 *used,
+		__u64 *most); /* NULL: no maps */
 	void (*close)(struct stream *);
 };
 

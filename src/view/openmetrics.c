@@ -10,14 +10,10 @@
 #include "base/address.h"
 #include "base/text.h"
 #include "view/lines.h"
+#include "view/exposition.h"
 #include "view/openmetrics.h"
 
 #define PREFIX "pgleaktrace_"
-
-const char *const exposition_types[EXPOSITIONS] = {
-	[EXPOSITION_OPENMETRICS] = "application/openmetrics-text; version=1.0.0; charset=utf-8",
-	[EXPOSITION_CLASSIC] = "text/plain; version=0.0.4; charset=utf-8",
-};
 
 struct page {
 	FILE *out;
@@ -37,27 +33,6 @@ struct family {
 	void (*write)(const struct page *, const struct family *);
 	const char *field; /* of count_fields, for write_counts */
 };
-
-/* In a label's value a backslash, a quote and a newline are escaped; control characters are not
- * there any more. */
-static void write_value(FILE *out, const char *foreign)
-{
-	char *clean = text_clean(foreign, strlen(foreign));
-
-	for (const char *at = clean; *at; at++) {
-		if (*at == '\\' || *at == '"')
-			fputc('\\', out);
-		fputc(*at, out);
-	}
-	free(clean);
-}
-
-static void write_label(FILE *out, const char *name, const char *value, bool first)
-{
-	fprintf(out, "%s%s=\"", first ? "{" : ",", name);
-	write_value(out, value ? value : "");
-	fputc('"', out);
-}
 
 static void write_name(const struct page *p, const struct family *f, const char *suffix)
 {
@@ -83,10 +58,10 @@ static void write_series(const struct page *p, const struct family *f, const cha
 	const struct series_row *row)
 {
 	write_name(p, f, suffix);
-	write_label(p->out, "script", row->script, true);
-	write_label(p->out, "container", row->container, false);
-	write_label(p->out, "server", row->server, false);
-	write_label(p->out, "library", row->library, false);
+	exposition_label(p->out, "script", row->script, true);
+	exposition_label(p->out, "container", row->container, false);
+	exposition_label(p->out, "server", row->server, false);
+	exposition_label(p->out, "library", row->library, false);
 }
 
 static void write_counts(const struct page *p, const struct family *f)
@@ -198,9 +173,10 @@ static void write_findings(const struct page *p, const struct family *f)
 		while (i + same < n && !by_found(&found[i], &found[i + same]))
 			same++;
 		write_name(p, f, "");
-		write_label(p->out, "rule", rule_rows[found[i].rule].id, true);
-		write_label(p->out, "severity", severity_name(rule_rows[found[i].rule].severity), false);
-		write_label(p->out, "script", found[i].script, false);
+		exposition_label(p->out, "rule", rule_rows[found[i].rule].id, true);
+		exposition_label(p->out, "severity",
+			severity_name(rule_rows[found[i].rule].severity), false);
+		exposition_label(p->out, "script", found[i].script, false);
 		fputc('}', p->out);
 		write_number(p, same);
 	}
@@ -223,7 +199,7 @@ static void write_max_connections(const struct page *p, const struct family *f)
 			continue;
 		server_text(server, sizeof(server), &row->key, row->path);
 		write_name(p, f, "");
-		write_label(p->out, "server", server, true);
+		exposition_label(p->out, "server", server, true);
 		fputc('}', p->out);
 		write_number(p, (__u64)row->max_connections);
 	}
@@ -254,7 +230,7 @@ static void write_losses(const struct page *p, const struct family *f)
 	_Static_assert(sizeof(rows) / sizeof(rows[0]) == sizeof(*l) / sizeof(__u64), "each loss");
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		write_name(p, f, "");
-		write_label(p->out, "kind", rows[i].kind, true);
+		exposition_label(p->out, "kind", rows[i].kind, true);
 		fputc('}', p->out);
 		write_number(p, rows[i].count);
 	}
@@ -287,8 +263,8 @@ static void write_build(const struct page *p, const struct family *f)
 	const struct event_session *s = p->snapshot->session;
 
 	write_name(p, f, "_info");
-	write_label(p->out, "version", PGLEAKTRACE_VERSION, true);
-	write_label(p->out, "kernel", s ? s->kernel : "", false);
+	exposition_label(p->out, "version", PGLEAKTRACE_VERSION, true);
+	exposition_label(p->out, "kernel", s ? s->kernel : "", false);
 	fputc('}', p->out);
 	write_number(p, 1);
 }
@@ -299,7 +275,7 @@ static void write_fills(const struct page *p, const struct family *f, bool most)
 		const struct fill *fill = &p->self->fills[i];
 
 		write_name(p, f, "");
-		write_label(p->out, "map", fill->name, true);
+		exposition_label(p->out, "map", fill->name, true);
 		fputc('}', p->out);
 		write_number(p, most ? fill->most : fill->used);
 	}
@@ -342,8 +318,8 @@ static const struct family families[] = {
 	{"connections_oldest_seconds", GAUGE, "seconds",
 		"Age of the oldest open connection; one found open at the start is older.",
 		write_counts, "oldest"},
-	{"connections_adopted", COUNTER, NULL, "Connections found open at the start.",
-		write_counts, "adopted"},
+	{"connections_adopted", COUNTER, NULL, "Connections found open at the start.", write_counts,
+		"adopted"},
 	{"connections_opened", COUNTER, NULL, "Connections established.", write_counts, "opened"},
 	{"connections_closed", COUNTER, NULL,
 		"Connections that their holder closed while it was running.", write_counts,
@@ -358,8 +334,8 @@ static const struct family families[] = {
 		write_counts, "refused"},
 	{"connections_unknown", COUNTER, NULL, "Connections whose end was not seen.", write_counts,
 		"unknown"},
-	{"connections_failed", COUNTER, NULL, "Attempts that never reached a server.",
-		write_counts, "failed"},
+	{"connections_failed", COUNTER, NULL, "Attempts that never reached a server.", write_counts,
+		"failed"},
 	{"processes", GAUGE, NULL, "Processes with an open connection.", write_processes, NULL},
 	{"connection_lifetime_seconds", HISTOGRAM, "seconds",
 		"How long connections lived whose opening and end were both seen.", write_lifetimes,
@@ -391,9 +367,9 @@ static void write_family(const struct page *p, const struct family *f)
 {
 	static const char *const types[] = {"gauge", "counter", "histogram", "info"};
 	bool classic = p->exposition == EXPOSITION_CLASSIC;
-	const char *suffix = !classic		 ? ""
+	const char *suffix = !classic             ? ""
 			     : f->type == COUNTER ? "_total"
-			     : f->type == INFO	  ? "_info"
+			     : f->type == INFO    ? "_info"
 						  : "";
 	const char *type = classic && f->type == INFO ? "gauge" : types[f->type];
 

@@ -5,10 +5,7 @@
 
 #include <pgleaktrace/view.h>
 
-enum exposition { EXPOSITION_OPENMETRICS, EXPOSITION_CLASSIC, EXPOSITIONS };
-
-/* "application/openmetrics-text; …": the Content-Type of each. */
-extern const char *const exposition_types[EXPOSITIONS];
+#include "view/exposition.h"
 
 /* Needs a snapshot grouped by script. `self` NULL: the program's own cost is left out. */
 void openmetrics_write(FILE *out, const struct snapshot *snapshot, const struct findings *findings,

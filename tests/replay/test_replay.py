@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import subprocess
 
 import pytest
@@ -20,6 +21,7 @@ VIEWS = {
     "detail.txt": ["--older", "1s", "-v"],
     "users.txt": ["--older", "1s", "-g", "user", "-q"],
     "report.json": ["--older", "1s", "-o", "json"],
+    "metrics.txt": ["--older", "1s", "-o", "openmetrics"],
     "events.ndjson": ["--older", "1s", "-o", "ndjson"],
 }
 
@@ -88,6 +90,37 @@ def test_bad_bytes_never_crash(tmp_path):
         assert run.returncode == 0, run.stderr.decode(errors="replace")
 
 
+def test_metrics_are_those_of_the_list():
+    """docs/METRICS.md lists each family with its type and meaning, and no other."""
+    page = replay(HERE / "incident" / "recording.ndjson", "-o", "openmetrics").stdout.decode()
+    types = dict(re.findall(r"^# TYPE pgleaktrace_(\S+) (\S+)$", page, re.M))
+    helps = dict(re.findall(r"^# HELP pgleaktrace_(\S+) (.+)$", page, re.M))
+    document = (HERE.parent.parent / "docs" / "METRICS.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| (\w+) \|[^|]*\| (.+) \|$", document, re.M)
+    assert rows == [(name, types[name], helps[name]) for name in types]
+
+
+def test_every_count_has_its_metric():
+    """A new column of the report is a metric too; a peak is none: Prometheus keeps maxima itself."""
+    report = json.loads(replay(HERE / "incident" / "recording.ndjson", "-o", "json").stdout)
+    page = replay(HERE / "incident" / "recording.ndjson", "-o", "openmetrics").stdout.decode()
+    for key, value in report["scripts"][0].items():
+        if isinstance(value, (int, float)) and key not in ("processes", "peak"):
+            assert f"# TYPE pgleaktrace_connections_{key}" in page, key
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_metrics_say_what_the_report_says(case):
+    report = json.loads(replay(HERE / case / "recording.ndjson", "-o", "json").stdout)
+    page = replay(HERE / case / "recording.ndjson", "-o", "openmetrics").stdout.decode()
+    for key in ("adopted", "opened", "closed", "abandoned", "hung_up", "refused", "unknown", "failed"):
+        said = re.findall(rf"^pgleaktrace_connections_{key}_total\{{.*\}} (\d+)$", page, re.M)
+        assert sum(map(int, said)) == sum(s[key] for s in report["scripts"]), key
+    for key in ("open", "idle", "fd_leak"):
+        said = re.findall(rf"^pgleaktrace_connections_{key}\{{.*\}} (\d+)$", page, re.M)
+        assert sum(map(int, said)) == sum(s[key] for s in report["scripts"]), key
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_a_report_fits_100_columns(case):
     for line in (HERE / case / "report.txt").read_text().splitlines():
@@ -128,7 +161,9 @@ def test_filters_sort_and_rows():
     (["-o", "yaml"], b"formats"), (["-g", "moon"], b"group by"), (["-s", "x"], b"column"),
     (["-p", "0"], b"process id"), (["-p", "4000000"], b"did you mean the port, `-P 4000000`?"), (["--host", "db"], b"address"), (["--cmdline", "("], b"--cmdline"),
     (["--ring-size", "5000"], b"power of two"), (["stray"], b"only options"), (["--nonsense"], b"unrecognized"),
-    (["--once", "-d", "3"], b"--once"), (["--replay", "x", "--once"], b"--replay")])
+    (["--once", "-d", "3"], b"--once"),
+    (["--metrics", "db:1"], b"9187"), (["--metrics", "1", "--once"], b"--metrics"),
+    (["-o", "openmetrics", "-g", "user"], b"by script"), (["--replay", "x", "--once"], b"--replay")])
 def test_wrong_usage_is_a_sentence_and_64(args, word):
     run = subprocess.run([BINARY, *args], capture_output=True, check=False, timeout=60)
     assert run.returncode == 64, run.stderr
@@ -138,7 +173,6 @@ def test_wrong_usage_is_a_sentence_and_64(args, word):
 def test_help_names_every_option_of_the_readme():
     text = subprocess.run([BINARY, "--help"], capture_output=True, check=True).stdout.decode()
     readme = (HERE.parent.parent / "README.md").read_text()
-    import re
     options = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", readme))
     assert options and all(option in text for option in options), options
 

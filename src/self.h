@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* self.h: what the program itself costs, read where it is asked for: no part of the model. */
+#ifndef SELF_H
+#define SELF_H
+
+#include <pgleaktrace/stream.h>
+#include <pgleaktrace/view.h>
+
+void self_read(struct self *out, const struct stream *stream);
+
+#endif

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* serve.c: see serve.h. libmicrohttpd does the protocol; the limits here are what makes a slow or a
+ * hostile client harmless. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <microhttpd.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "serve.h"
+
+#define CLIENTS_MOST   32   /* at once; more wait to be accepted */
+#define CLIENT_SECONDS 10   /* without progress, then it is cut off */
+#define CLIENT_MEMORY  8192 /* bytes for its request */
+#define RUNS_AT_ONCE   16   /* before others have their turn */
+
+struct serve {
+	struct MHD_Daemon *daemon;
+	serve_page *page;
+	void *data;
+	int fd;
+	struct sockaddr_storage address;
+};
+
+static enum MHD_Result answer(
+	struct MHD_Connection *client, unsigned status, const char *type, char *text, size_t length)
+{
+	struct MHD_Response *response =
+		MHD_create_response_from_buffer(length, text, MHD_RESPMEM_MUST_FREE);
+	enum MHD_Result result;
+
+	if (!response) {
+		free(text);
+		return MHD_NO;
+	}
+	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+	MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+	MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+	if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
+		MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
+	result = MHD_queue_response(client, status, response);
+	MHD_destroy_response(response);
+	return result;
+}
+
+static enum MHD_Result complain(struct MHD_Connection *client, unsigned status, const char *text)
+{
+	return answer(client, status, "text/plain; charset=utf-8", xstrdup(text), strlen(text));
+}
+
+static enum MHD_Result on_request(void *data, struct MHD_Connection *client, const char *path,
+	const char *method, const char *version, const char *body, size_t *body_size, void **state)
+{
+	struct serve *serve = data;
+	const char *accept, *type = NULL;
+	size_t length = 0;
+	char *text;
+
+	(void)version;
+	(void)body;
+	if (!*state) { /* the headers are there; a body, if any, is thrown away */
+		*state = serve;
+		return MHD_YES;
+	}
+	if (*body_size) {
+		*body_size = 0;
+		return MHD_YES;
+	}
+	if (strcmp(method, MHD_HTTP_METHOD_GET) && strcmp(method, MHD_HTTP_METHOD_HEAD))
+		return complain(client, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD\n");
+	accept = MHD_lookup_connection_value(client, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT);
+	text = serve->page(serve->data, path, accept ? accept : "", &type, &length);
+	if (!text)
+		return complain(client, MHD_HTTP_NOT_FOUND, "no such page\n");
+	return answer(client, MHD_HTTP_OK, type, text, length);
+}
+
+static int listen_at(const struct sockaddr_storage *address)
+{
+	socklen_t size = address->ss_family == AF_INET ? sizeof(struct sockaddr_in)
+						       : sizeof(struct sockaddr_in6);
+	int fd = socket(address->ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int on = 1, error;
+
+	if (fd < 0)
+		return -errno;
+	if (!setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) &&
+		!bind(fd, (const struct sockaddr *)address, size) && !listen(fd, CLIENTS_MOST))
+		return fd;
+	error = -errno;
+	close(fd);
+	return error;
+}
+
+int serve_open(
+	struct serve **out, const struct sockaddr_storage *address, serve_page *page, void *data)
+{
+	int fd = listen_at(address);
+	struct serve *serve;
+	socklen_t size = sizeof(serve->address);
+
+	if (fd < 0)
+		return fd;
+	serve = xcalloc(1, sizeof(*serve));
+	serve->page = page;
+	serve->data = data;
+	getsockname(fd, (struct sockaddr *)&serve->address, &size);
+	serve->daemon = MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, on_request, serve,
+		MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, CLIENTS_MOST,
+		MHD_OPTION_CONNECTION_TIMEOUT, CLIENT_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+		(size_t)CLIENT_MEMORY, MHD_OPTION_END);
+	if (!serve->daemon) {
+		close(fd);
+		free(serve);
+		return -ENOMEM;
+	}
+	serve->fd = MHD_get_daemon_info(serve->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+	*out = serve;
+	return 0;
+}
+
+int serve_fd(const struct serve *serve)
+{
+	return serve->fd;
+}
+
+void serve_address(const struct serve *serve, char *out, size_t size)
+{
+	const struct sockaddr_in *four = (const void *)&serve->address;
+	const struct sockaddr_in6 *six = (const void *)&serve->address;
+	char text[INET6_ADDRSTRLEN];
+
+	if (serve->address.ss_family == AF_INET)
+		snprintf(out, size, "%s:%u",
+			inet_ntop(AF_INET, &four->sin_addr, text, sizeof(text)),
+			ntohs(four->sin_port));
+	else
+		snprintf(out, size, "[%s]:%u",
+			inet_ntop(AF_INET6, &six->sin6_addr, text, sizeof(text)),
+			ntohs(six->sin6_port));
+}
+
+int serve_run(struct serve *serve)
+{
+	MHD_UNSIGNED_LONG_LONG ms;
+
+	for (int i = 0; i < RUNS_AT_ONCE; i++) {
+		MHD_run(serve->daemon);
+		if (MHD_get_timeout(serve->daemon, &ms) != MHD_YES)
+			return -1;
+		if (ms)
+			return ms > 1000 ? 1000 : (int)ms;
+	}
+	return 1;
+}
+
+void serve_close(struct serve *serve)
+{
+	if (!serve)
+		return;
+	MHD_stop_daemon(serve->daemon);
+	free(serve);
+}
