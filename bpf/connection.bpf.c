@@ -136,6 +136,8 @@ __hidden void connection_attempt(struct sock *sk)
 	struct connection *conn;
 	struct totals *totals;
 
+	if (!scope_has(task))
+		return;
 	conn = bpf_sk_storage_get(&connections, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
 	if (!conn) {
 		loss_count(LOSS_SOCKETS_FULL);
@@ -392,6 +394,8 @@ __hidden void connection_adopt(struct sock *sk, struct task_struct *holder)
 
 	if (!adopting || conn ||
 		(state != TCP_ESTABLISHED && state != TCP_SYN_SENT && state != TCP_CLOSE_WAIT))
+		return;
+	if (!scope_has(holder))
 		return;
 	conn = bpf_sk_storage_get(&connections, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
 	if (!conn) {

@@ -42,6 +42,14 @@ int hook_egress(struct __sk_buff *skb)
 	return 1; /* never in the way */
 }
 
+/* Only with `-- CMD`, see scope.bpf.c; otherwise not even loaded. */
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(hook_fork, struct task_struct *parent, struct task_struct *child)
+{
+	scope_fork(parent, child);
+	return 0;
+}
+
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(hook_exec, struct task_struct *task, int old_pid, struct linux_binprm *binprm)
 {

@@ -7,6 +7,7 @@
  *   connection.bpf.c  the life of a connection            owns: connections, adopting
  *   ledger.bpf.c      the books per process and server    owns: ledgers, unattributed
  *   process.bpf.c     who a process is                    owns: processes, exec_marks, scratch
+ *   scope.bpf.c       whose connections count             owns: scope
  *   path.bpf.c        a path's components
  *   wire.bpf.c        did the client say goodbye
  *   snapshot.bpf.c    one look at all that is open        owns: listeners
@@ -46,6 +47,7 @@ enum loss {
 	LOSS_RING_FULL,
 	LOSS_LEDGER_FULL,
 	LOSS_SOCKETS_FULL,
+	LOSS_SCOPE_FULL,
 	LOSSES
 };
 
@@ -73,6 +75,12 @@ void process_note(const struct process_key *key);
 void process_exec(struct task_struct *task);
 void process_exit(struct task_struct *task);
 bool process_in_exec(struct task_struct *task);
+
+/* scope.bpf.c */
+bool scope_has(struct task_struct *task);
+void scope_seed(void);
+void scope_fork(struct task_struct *parent, struct task_struct *child);
+void scope_leave(struct task_struct *task);
 
 /* path.bpf.c */
 __u32 path_components(char *tail, __u32 from, struct path *path, struct path *root, __u8 *whole);

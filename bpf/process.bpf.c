@@ -178,6 +178,7 @@ __hidden void process_exit(struct task_struct *task)
 
 	if (BPF_CORE_READ(task, signal, live.counter) != 0)
 		return; /* a thread; its process lives on */
+	scope_leave(task);
 	process_key_of(task, &key);
 	process_gone(task, &key, 0);
 }

@@ -83,8 +83,10 @@ int snapshot_files(struct bpf_iter__task_file *ctx)
 	struct connection *conn;
 	struct sock *sk;
 
-	if (!task)
+	if (!task) { /* the end of the pass */
+		scope_seed();
 		return 0;
+	}
 	sk = tcp_sock_of(ctx->file);
 	if (!sk || !connection_watched(sk))
 		return 0;

@@ -11,12 +11,8 @@
 /* In the order in which they are served when several are ready. Signals and the end come last:
  * what was there before them is taken in first. */
 static int (*const lenders[])(struct loop *) = {
-	ring_lend,
-	replay_lend,
-	snapshot_lend,
-	metrics_lend,
-	signals_lend,
-	duration_lend,
+	ring_lend, replay_lend, snapshot_lend, metrics_lend, signals_lend, duration_lend,
+	command_lend, /* last: it runs from then on */
 };
 
 int timer_open(__u64 ns, bool repeats)
@@ -50,12 +46,21 @@ int loop_lend(struct loop *l, int fd, source_ready *ready, void *data)
 	return (int)l->source_count++;
 }
 
-/* A watch without an end shows its events; a bounded one is waited for, for its report, and one that
- * serves metrics is left alone. */
+void loop_take_back(struct loop *l, int fd)
+{
+	for (size_t i = 0; i < l->source_count; i++)
+		if (l->sources[i].fd == fd)
+			l->sources[i].fd = -1; /* poll() passes over it */
+	close(fd);
+}
+
+/* A watch without an end shows its events; a bounded one, and a command's, is waited for, for its
+ * report, and one that serves metrics is left alone. */
 static bool shows_events(const struct options *o)
 {
-	return o->view->event &&
-	       (o->view->streams || !(o->duration || o->once || o->replay || o->metrics.ss_family));
+	bool ends = o->duration || o->once || o->replay || o->command;
+
+	return o->view->event && (o->view->streams || !(ends || o->metrics.ss_family));
 }
 
 static int take_event(struct loop *l, const union event *event)
@@ -114,7 +119,8 @@ static void give_back(struct loop *l)
 	for (size_t i = 0; i < l->source_count; i++) {
 		if (l->sources[i].done)
 			l->sources[i].done(l, l->sources[i].fd, l->sources[i].data);
-		close(l->sources[i].fd);
+		if (l->sources[i].fd >= 0)
+			close(l->sources[i].fd);
 	}
 	l->source_count = 0;
 }
@@ -136,8 +142,8 @@ static int wait_for_end(struct loop *l)
 		}
 		for (size_t i = 0; i < count; i++) {
 			struct source *source = &l->sources[i];
-			int result =
-				fds[i].revents ? source->ready(l, source->fd, source->data) : 0;
+			bool ready = fds[i].revents && source->fd >= 0;
+			int result = ready ? source->ready(l, source->fd, source->data) : 0;
 
 			if (result)
 				return result;

@@ -35,6 +35,7 @@ struct loop {
 	struct stream *stream;
 	struct model *model;
 	struct recorder *recorder; /* NULL: no --record */
+	struct command *command;   /* NULL: the whole host is watched */
 	struct source sources[LOOP_SOURCES];
 	size_t source_count;
 	unsigned snapshots; /* taken by the timer so far */
@@ -47,6 +48,9 @@ int loop_run(struct loop *loop);
 /* Adds a source; the loop owns `fd` from here on and closes it. `fd` may be an error of the call
  * that should have opened it: -errno passes through. Returns the source's index. */
 int loop_lend(struct loop *loop, int fd, source_ready *ready, void *data);
+
+/* Closes a lent descriptor and waits for it no more. */
+void loop_take_back(struct loop *loop, int fd);
 
 /* Everything the stream has now: recorded, shown, believed. 0; -ENODATA at its end, or -errno. */
 int loop_take_events(struct loop *loop);
@@ -67,5 +71,10 @@ int duration_lend(struct loop *loop); /* -d: the end by time */
 int signals_lend(struct loop *loop);  /* Ctrl-C and its kin */
 int replay_lend(struct loop *loop);   /* --replay: a recording's events */
 int metrics_lend(struct loop *loop);  /* --metrics: the pages */
+int command_lend(struct loop *loop);  /* -- CMD: starts it, waits for its end */
+
+/* What a signal means while a command runs. */
+struct signalfd_siginfo;
+int command_signal(struct loop *loop, const struct signalfd_siginfo *info);
 
 #endif

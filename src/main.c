@@ -10,6 +10,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "command.h"
 #include "loop.h"
 
 static int fail(const struct options *o, FILE *out, int status, const char *message)
@@ -47,6 +48,8 @@ static FILE *open_output(const struct options *o)
 {
 	int fd;
 
+	if (!o->output_file && o->command) /* standard output is the command's */
+		return stderr;
 	if (!o->output_file)
 		return stdout;
 	fd = open(o->output_file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -71,6 +74,81 @@ static void report(
 	snapshot_free(snapshot);
 }
 
+/* --fail-on judges everything the filters let through, also what --rows hides. */
+static bool held_back(const struct options *o, const struct model *model)
+{
+	struct query query = o->query;
+	struct snapshot *snapshot;
+	struct findings *findings;
+	char why[512];
+	bool trips;
+
+	if (!o->gate.set)
+		return false;
+	query.rows = 0;
+	snapshot = model_snapshot(model, &query);
+	findings = findings_of(snapshot, &o->rules);
+	trips = gate_trips(&o->gate, snapshot, findings, why, sizeof(why));
+	if (trips && !o->quiet)
+		fprintf(stderr, "pgleaktrace: %s\n", why);
+	findings_free(findings);
+	snapshot_free(snapshot);
+	return trips;
+}
+
+/* What the loop waits for. Returns an exit status, EXIT_OK when all is there. */
+static int open_all(const struct options *o, FILE *out, struct loop *loop)
+{
+	char why[512];
+	int error;
+
+	if (loop->command &&
+		command_prepare(loop->command, o->command, o->live.redact, why, sizeof(why)))
+		return fail(o, out, EXIT_FAILED, why);
+	if (o->record && (error = recorder_open(&loop->recorder, o->record))) {
+		snprintf(why, sizeof(why), "cannot write the recording %s: %s", o->record,
+			strerror(-error));
+		return fail(o, out, EXIT_FAILED, why);
+	}
+	error = o->replay ? stream_replay_open(&loop->stream, o->replay, why, sizeof(why))
+			  : stream_live_open(&loop->stream, &o->live, why, sizeof(why));
+	if (error)
+		return fail(o, out, o->replay ? EXIT_FAILED : status_of(error), why);
+	loop->model = model_new();
+	return EXIT_OK;
+}
+
+static void close_all(struct loop *loop)
+{
+	recorder_close(loop->recorder);
+	model_free(loop->model);
+	stream_close(loop->stream);
+	if (loop->command)
+		command_free(loop->command);
+}
+
+/* Runs the loop and says what broke it, if something did. */
+static int run(const struct options *o, FILE *out, struct loop *loop)
+{
+	int error = loop_run(loop), closed = recorder_close(loop->recorder);
+	char why[512];
+
+	loop->recorder = NULL;
+	if (!error)
+		error = closed;
+	if (loop->command && loop->command->exec_error) {
+		snprintf(why, sizeof(why), "cannot run %s: %s", o->command[0], strerror(-error));
+		return fail(o, out, command_status(loop->command), why);
+	}
+	/* The command outlives a watch that broke: its end is still waited for. */
+	if (loop->command && loop->command->pid && !loop->command->ended)
+		command_reap(loop->command);
+	if (!error)
+		return EXIT_OK;
+	snprintf(why, sizeof(why), "stopped early: %s", strerror(-error));
+	return fail(o, out, EXIT_FAILED, why);
+}
+
 static int watch(const struct options *o, FILE *out)
 {
 	struct view_context context = {
@@ -81,35 +159,22 @@ static int watch(const struct options *o, FILE *out)
 		.once = o->once,
 		.quiet = o->quiet,
 	};
-	struct loop loop = {.options = o, .context = &context};
-	char why[512];
-	int error;
+	struct command command;
+	struct loop loop = {
+		.options = o, .context = &context, .command = o->command ? &command : NULL};
+	int status = open_all(o, out, &loop);
 
-	if (o->record && (error = recorder_open(&loop.recorder, o->record))) {
-		snprintf(why, sizeof(why), "cannot write the recording %s: %s", o->record,
-			strerror(-error));
-		return fail(o, out, EXIT_FAILED, why);
+	if (!status) {
+		status = run(o, out, &loop);
+		if (status == EXIT_OK || status == EXIT_FAILED)
+			report(o, &context, loop.model);
+		if (status == EXIT_OK && held_back(o, loop.model))
+			status = o->error_status ? o->error_status : EXIT_GATE;
+		else if (status == EXIT_OK && loop.command)
+			status = command_status(loop.command);
 	}
-	error = o->replay ? stream_replay_open(&loop.stream, o->replay, why, sizeof(why))
-			  : stream_live_open(&loop.stream, &o->live, why, sizeof(why));
-	if (error) {
-		recorder_close(loop.recorder);
-		return fail(o, out, o->replay ? EXIT_FAILED : status_of(error), why);
-	}
-	loop.model = model_new();
-	error = loop_run(&loop);
-	if (!error)
-		error = recorder_close(loop.recorder);
-	else
-		recorder_close(loop.recorder);
-	if (error) {
-		snprintf(why, sizeof(why), "stopped early: %s", strerror(-error));
-		fail(o, out, EXIT_FAILED, why);
-	}
-	report(o, &context, loop.model);
-	model_free(loop.model);
-	stream_close(loop.stream);
-	return error ? EXIT_FAILED : EXIT_OK;
+	close_all(&loop);
+	return status;
 }
 
 int main(int argc, char **argv)

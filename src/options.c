@@ -12,6 +12,8 @@
 #include "base/text.h"
 #include "options.h"
 
+#define GRACE_UNSET (~0ull)
+
 enum key {
 	KEY_ONCE = 256,
 	KEY_COMM,
@@ -27,6 +29,9 @@ enum key {
 	KEY_METRICS,
 	KEY_RING_SIZE,
 	KEY_LEDGERS,
+	KEY_FAIL_ON,
+	KEY_ERROR_EXITCODE,
+	KEY_GRACE,
 };
 
 static const struct argp_option rows[] = {
@@ -62,12 +67,20 @@ static const struct argp_option rows[] = {
 	{"record", KEY_RECORD, "FILE", 0, "write all that is seen to FILE (mode 0600)", 4},
 	{"replay", KEY_REPLAY, "FILE", 0,
 		"report from a recording instead of the kernel; needs no root", 4},
-	{0, 0, 0, 0, "Other:", 5},
-	{0, 'h', 0, OPTION_HIDDEN, 0, 5}, /* as --help */
-	{"check", KEY_CHECK, 0, 0, "can it run here? say what is missing and what mends it", 5},
-	{"ring-size", KEY_RING_SIZE, "BYTES", 0, "kernel buffer for details: 64K, 4M (default 4M)",
+	{0, 0, 0, 0, "Under a command (-- CMD ARG…), and as a gate:", 5},
+	{"grace", KEY_GRACE, "TIME", 0, "how long CMD's children may finish after it (default 2s)",
 		5},
-	{"ledgers", KEY_LEDGERS, "N", 0, "most processes counted at once (default 16384)", 5},
+	{"fail-on", KEY_FAIL_ON, "WHAT[,WHAT…]", 0,
+		"exit 23 if it stands at the end: leak, warning (and graver), a rule's name, "
+		"refused, failed",
+		5},
+	{"error-exitcode", KEY_ERROR_EXITCODE, "N", 0, "instead of 23", 5},
+	{0, 0, 0, 0, "Other:", 6},
+	{0, 'h', 0, OPTION_HIDDEN, 0, 6}, /* as --help */
+	{"check", KEY_CHECK, 0, 0, "can it run here? say what is missing and what mends it", 6},
+	{"ring-size", KEY_RING_SIZE, "BYTES", 0, "kernel buffer for details: 64K, 4M (default 4M)",
+		6},
+	{"ledgers", KEY_LEDGERS, "N", 0, "most processes counted at once (default 16384)", 6},
 	{0},
 };
 
@@ -78,10 +91,12 @@ static const char doc[] =
 	"  sudo pgleaktrace -d 30               watch for 30 seconds, then report\n"
 	"  sudo pgleaktrace --once -v           who holds what, right now\n"
 	"  sudo pgleaktrace -P 5432,6432 -d 5m  PostgreSQL and pgbouncer\n"
-	"  pgleaktrace --replay incident.ndjson a recording, without root\n\n"
+	"  pgleaktrace --replay incident.ndjson a recording, without root\n"
+	"  sudo pgleaktrace --fail-on leak -- npm test\n"
+	"                                       what did the tests leak? 23 if they did\n\n"
 	"Exit status: 0 it ran, 1 it failed, 64 wrong usage, 69 the kernel lacks a need, 77 not "
-	"enough "
-	"privilege. That connections leak is no failure.";
+	"enough privilege. That connections leak is no failure, unless --fail-on says so: 23. With "
+	"-- CMD: its own status, 128 + N if signal N ended it, 127 not found, 126 cannot be run.";
 
 static void parse_ports(struct argp_state *state, struct options *o, const char *text)
 {
@@ -231,6 +246,61 @@ static void parse_sort(struct argp_state *state, struct options *o, const char *
 		argp_error(state, "-s %s: no such column; --help names them", text);
 }
 
+static void parse_fail_on(struct argp_state *state, struct options *o, const char *text)
+{
+	char bad[64];
+
+	if (gate_parse(&o->gate, text, bad, sizeof(bad)))
+		argp_error(state,
+			"--fail-on %s: \"%s\" is no severity (leak, warning, note), no rule "
+			"(abandoned, idle-hoard …), and not refused or failed",
+			text, bad);
+}
+
+/* What stands behind `--` is the command, whatever it looks like. */
+static void parse_command(struct argp_state *state, struct options *o)
+{
+	if (!state->quoted || state->next < state->quoted)
+		argp_error(state,
+			"what is \"%s\"? pgleaktrace takes only options, and a command behind --",
+			state->argv[state->next]);
+	o->command = state->argv + state->next;
+	o->live.scoped = true;
+	state->next = state->argc;
+}
+
+static void check_command(struct argp_state *state, struct options *o)
+{
+	if (state->quoted && !o->command)
+		argp_error(state, "-- what? The command to run stands behind it");
+	if (o->command && (o->replay || o->once || o->duration))
+		argp_error(state,
+			"-- %s: it is watched from its start to its end: no --replay, --once or -d",
+			o->command[0]);
+	if (!o->command && o->grace != GRACE_UNSET)
+		argp_error(state, "--grace: after which command? (-- CMD)");
+	if (o->grace == GRACE_UNSET)
+		o->grace = 2000000000ull;
+	if (o->error_status && !o->gate.set)
+		argp_error(state, "--error-exitcode: on what? (--fail-on)");
+}
+
+static error_t parse_gate(int key, char *arg, struct argp_state *state, struct options *o)
+{
+	switch (key) {
+	case KEY_FAIL_ON: parse_fail_on(state, o, arg); break;
+	case KEY_ERROR_EXITCODE:
+		o->error_status = (int)parse_number(state, "--error-exitcode", arg, 255);
+		if (!o->error_status)
+			argp_error(state, "--error-exitcode 0: from 1 to 255");
+		break;
+	case KEY_GRACE: o->grace = parse_time(state, "--grace", arg); break;
+	case ARGP_KEY_ARGS: parse_command(state, o); break;
+	default: return ARGP_ERR_UNKNOWN;
+	}
+	return 0;
+}
+
 static error_t parse_show(int key, char *arg, struct argp_state *state, struct options *o)
 {
 	switch (key) {
@@ -244,7 +314,7 @@ static error_t parse_show(int key, char *arg, struct argp_state *state, struct o
 	case 'g': parse_group(state, o, arg); break;
 	case 's': parse_sort(state, o, arg); break;
 	case 'r': o->query.rows = parse_number(state, "-r", arg, 1000000); break;
-	default: return ARGP_ERR_UNKNOWN;
+	default: return parse_gate(key, arg, state, o);
 	}
 	return 0;
 }
@@ -274,10 +344,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_CHECK: o->check = true; break;
 	case KEY_RING_SIZE: parse_ring(state, o, arg); break;
 	case KEY_LEDGERS: o->live.ledgers = parse_number(state, "--ledgers", arg, 1 << 20); break;
-	case ARGP_KEY_ARG:
-		argp_error(state, "what is \"%s\"? pgleaktrace takes only options", arg);
-		break;
 	case ARGP_KEY_END:
+		check_command(state, o);
 		check_pid(state, o);
 		if (!o->live.ledgers)
 			argp_error(state, "--ledgers 0: at least 1");
@@ -307,6 +375,7 @@ static const struct options defaults = {
 		.redact = true},
 	.query = {.older = 60000000000ull},
 	.interval = 1000000000ull,
+	.grace = GRACE_UNSET,
 };
 
 void options_parse(struct options *options, int argc, char **argv)

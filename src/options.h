@@ -8,10 +8,13 @@
 #include <pgleaktrace/stream.h>
 #include <pgleaktrace/view.h>
 
+#include "gate.h"
+
 /* sysexits.h where it has a name for it. */
 enum exit_status {
 	EXIT_OK = 0,
 	EXIT_FAILED = 1,
+	EXIT_GATE = 23, /* --fail-on, unless --error-exitcode */
 	EXIT_BAD_USAGE = 64,
 	EXIT_KERNEL_LACKS = 69,
 	EXIT_NO_PRIVILEGE = 77,
@@ -27,6 +30,10 @@ struct options {
 	struct sockaddr_storage metrics; /* where to serve them; ss_family 0: nowhere */
 	__u64 duration;                  /* ns, 0: until a signal */
 	__u64 interval;                  /* ns between snapshots */
+	char *const *command;            /* what stands behind `--`; NULL: watch the whole host */
+	__u64 grace;                     /* ns that the command's descendants have after its end */
+	struct gate gate;
+	int error_status; /* instead of EXIT_GATE; 0: not given */
 	bool once, check, quiet, verbose;
 };
 

@@ -48,6 +48,7 @@ enum event_kind {
 	EVENT_STOP = 16,    /* last event: why the stream ended */
 	/* appended */
 	EVENT_PLACE = 17, /* the path behind a unix server's key */
+	EVENT_COMMAND = 18, /* `-- CMD` began or ended */
 	EVENT_KINDS
 };
 
@@ -375,6 +376,7 @@ struct losses {
 	__u64 recursion_misses; /* softirq transitions the kernel skipped: inferred afterwards */
 	__u64 drift;		/* connections whose end only a reconcile found */
 	__u64 unreadable;	/* processes that neither the kernel's record nor /proc could name */
+	__u64 scope_full;	/* processes of the command that could not be followed */
 	__u64 bad_lines;	/* lines of a recording that could not be understood */
 };
 
@@ -392,6 +394,18 @@ struct event_session {
 	const char *host, *kernel, *version; /* uname nodename, release; pgleaktrace's version */
 };
 
+/* EVENT_COMMAND: the command whose descendants alone are followed; once when it begins, once when it
+ * has ended. argv is redacted as a process's is. */
+struct event_command {
+	struct event_head head;
+	__u64 grace; /* ns that its descendants have to finish after it */
+	__u32 pid;
+	__u32 ended;	 /* 0 it begins, 1 it has ended */
+	__s32 exit_code; /* as wait(2) reports */
+	__u32 argv_length;
+	const char *argv; /* NUL-separated; belongs to the stream */
+};
+
 /* EVENT_STOP: closes every stream that ended in order. */
 struct event_stop {
 	struct event_head head;
@@ -405,6 +419,7 @@ enum stop_reason {
 	STOP_SIGNAL,
 	STOP_ONCE,
 	STOP_TRUNCATED, /* replay: the recording ends in the middle */
+	STOP_COMMAND, /* the command ended, and its grace is over */
 	STOPS
 };
 
@@ -427,6 +442,7 @@ union event {
 	struct event_session session;
 	struct event_stop stop;
 	struct event_place place;
+	struct event_command command;
 };
 
 /* Both sides of the ring must agree to the byte. */

@@ -11,7 +11,7 @@
 
 #include <pgleaktrace/model.h>
 
-enum rule { RULE_ABANDONED, RULE_IDLE_HOARD, RULE_FD_LEAK, RULES };
+enum rule { RULE_ABANDONED, RULE_IDLE_HOARD, RULE_FD_LEAK, RULE_LEFT_OPEN, RULES };
 
 enum severity {
 	SEVERITY_NOTE,	  /* good to know: a relay, a victim */

@@ -178,6 +178,7 @@ struct snapshot {
 	__u64 now, started;		     /* boot clock, ns */
 	__u64 older;
 	enum group_by group_by;
+	const struct event_command *command; /* NULL: the whole host was watched */
 	enum stop_reason stop;
 	struct counts counts;
 	struct group_row *groups;

@@ -23,6 +23,7 @@ struct live_config {
 	__u32 ring_size; /* bytes, a power of two of at least a page */
 	__u32 ledgers;	 /* most ledgers at once */
 	bool redact;	 /* remove secrets from command lines */
+	bool scoped;	 /* follow only what this process forks from the first snapshot on */
 	bool verbose;	 /* pass libbpf's own messages on to stderr */
 };
 
@@ -58,6 +59,13 @@ void stream_stop(struct stream *stream, enum stop_reason reason);
  * for a recording. `name` is static. */
 bool stream_fill(
 	const struct stream *stream, size_t index, const char **name, __u64 *used, __u64 *most);
+
+/* Live: queues a fact that only the caller knows, EVENT_COMMAND; its strings must outlive the stream.
+ * Replay: nothing to do, a recording has its own. */
+void stream_add(struct stream *stream, const union event *event);
+
+/* Live, scoped: does any process live that descends from this one? Replay: no. */
+bool stream_scope_lives(const struct stream *stream);
 
 /* Accepts NULL. Detaches everything from the kernel. */
 void stream_close(struct stream *stream);

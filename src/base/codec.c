@@ -19,6 +19,7 @@ enum type {
 	U64,
 	S32,
 	S64,
+	RARE, /* U64, written only when it is not 0 */
 	ID,
 	ADDRESS,
 	CHARS, /* an array in the event: `size` bytes, NUL-terminated if shorter */
@@ -220,6 +221,7 @@ static const struct field loss_fields[] = {
 	F(loss, losses.recursion_misses, "recursion_misses", U64),
 	F(loss, losses.drift, "drift", U64),
 	F(loss, losses.unreadable, "unreadable", U64),
+	F(loss, losses.scope_full, "scope_full", RARE),
 	F(loss, losses.bad_lines, "bad_lines", U64),
 	{0},
 };
@@ -229,6 +231,14 @@ static const struct field session_fields[] = {
 	F(session, host, "host", TEXT),
 	F(session, kernel, "kernel", TEXT),
 	F(session, version, "version", TEXT),
+	{0},
+};
+static const struct field command_fields[] = {
+	F(command, pid, "pid", U32),
+	F(command, argv_length, "argv", ARGV),
+	F(command, grace, "grace", U64),
+	F(command, ended, "ended", U32),
+	F(command, exit_code, "exit_code", S32),
 	{0},
 };
 static const struct field stop_fields[] = {
@@ -256,6 +266,7 @@ static const struct kind_row {
 	[EVENT_TOTALS] = {"totals", totals_fields},
 	[EVENT_LOSS] = {"loss", loss_fields},
 	[EVENT_SESSION] = {"session", session_fields},
+	[EVENT_COMMAND] = {"command", command_fields},
 	[EVENT_STOP] = {"stop", stop_fields},
 };
 
@@ -326,6 +337,7 @@ static json_t *field_json(const struct field *field, const union event *event)
 	char buffer[64];
 
 	switch (field->type) {
+	case RARE: return *(const __u64 *)(const void *)at ? number_json(field, at) : NULL;
 	case ID:
 		snprintf(buffer, sizeof(buffer), "%llu",
 			*(const unsigned long long *)(const void *)at);
@@ -335,7 +347,10 @@ static json_t *field_json(const struct field *field, const union event *event)
 	case TEXT:
 		memcpy(&text, at, sizeof(text));
 		return text ? codec_text(text, strlen(text)) : NULL;
-	case ARGV: return codec_argv(event->process.argv, event->process.argv_length);
+	case ARGV:
+		return event->head.kind == EVENT_COMMAND
+			       ? codec_argv(event->command.argv, event->command.argv_length)
+			       : codec_argv(event->process.argv, event->process.argv_length);
 	case ANCESTORS: return ancestors_json(&event->process);
 	case PORTS: return ports_json(&event->session);
 	default: return number_json(field, at);
@@ -431,6 +446,16 @@ static void read_process_texts(json_t *object, struct event_process *process, ch
 	}
 }
 
+static void read_command_texts(json_t *object, struct event_command *command, char **arena)
+{
+	json_t *argv = json_object_get(object, "argv");
+	size_t used = 0;
+
+	*arena = xcalloc(1, argv_room(argv));
+	command->argv = *arena;
+	command->argv_length = (__u32)read_argv(argv, *arena, &used);
+}
+
 static int read_ports(json_t *value, struct event_session *session)
 {
 	json_t *one;
@@ -463,7 +488,7 @@ static int read_field(const struct field *field, json_t *value, union event *eve
 		return 0;
 	case TEXT: memcpy(at, &text, sizeof(text)); return text ? 0 : -EINVAL;
 	case ARGV:
-	case ANCESTORS: return json_is_array(value) ? 0 : -EINVAL; /* read_process_texts() */
+	case ANCESTORS: return json_is_array(value) ? 0 : -EINVAL; /* read_…_texts() */
 	case PORTS: return read_ports(value, &event->session);
 	default: return read_number(field, value, at);
 	}
@@ -510,5 +535,7 @@ int codec_decode(json_t *object, union event *event, char **arena)
 		return -EINVAL;
 	if (kind == EVENT_PROCESS)
 		read_process_texts(object, &event->process, arena);
+	else if (kind == EVENT_COMMAND)
+		read_command_texts(object, &event->command, arena);
 	return 0;
 }

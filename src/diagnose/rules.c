@@ -72,6 +72,22 @@ static bool fd_leak_holds(const struct snapshot *s, const struct group_row *g, s
 	return true;
 }
 
+/* Under a command: its grace is over, and something that it started keeps connections. */
+static bool left_open_holds(const struct snapshot *s, const struct group_row *g, struct finding *f)
+{
+	char grace[24];
+
+	if (!s->command || !s->command->ended || !g->counts.open)
+		return false;
+	text_age(grace, sizeof(grace), s->command->grace);
+	prove(f, "open", g->counts.open, false);
+	prove(f, "grace", s->command->grace, true);
+	snprintf(f->sentence, sizeof(f->sentence),
+		"%llu connection%s still open %s after the command ended",
+		(unsigned long long)g->counts.open, g->counts.open > 1 ? "s are" : " is", grace);
+	return true;
+}
+
 const struct rule_row rule_rows[RULES] = {
 	[RULE_ABANDONED] = {"abandoned", SEVERITY_LEAK,
 		"close the client before the process ends: a finally block with end(), close() or "
@@ -84,6 +100,9 @@ const struct rule_row rule_rows[RULES] = {
 	[RULE_FD_LEAK] = {"fd-leak", SEVERITY_WARNING,
 		"these cost a descriptor, not a slot: handle the client's error event and close it",
 		fd_leak_holds},
+	[RULE_LEFT_OPEN] = {"left-open", SEVERITY_LEAK,
+		"wait for the processes that the command starts, or end them with it",
+		left_open_holds},
 };
 
 static void try_rule(

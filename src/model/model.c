@@ -38,6 +38,16 @@ static void apply_session(struct model *model, const struct event_session *e)
 	model->has_session = true;
 }
 
+static void apply_command(struct model *model, const struct event_command *e)
+{
+	free(model->command_argv);
+	model->command_argv = xcalloc(1, e->argv_length + 1u);
+	if (e->argv_length)
+		memcpy(model->command_argv, e->argv, e->argv_length);
+	model->command = *e;
+	model->command.argv = model->command_argv;
+}
+
 void model_apply(struct model *model, const union event *event)
 {
 	if (event->head.time > model->now)
@@ -56,6 +66,7 @@ void model_apply(struct model *model, const union event *event)
 	case EVENT_SESSION: apply_session(model, &event->session); break;
 	case EVENT_STOP: model->stop = (enum stop_reason)event->stop.reason; break;
 	case EVENT_WIRE: apply_wire(model, &event->wire); break;
+	case EVENT_COMMAND: apply_command(model, &event->command); break;
 	case EVENT_PLACE: apply_place(model, &event->place); break;
 	case EVENT_BACKEND:
 	case EVENT_SERVER:
@@ -97,6 +108,7 @@ void model_free(struct model *model)
 	}
 	series_free(model);
 	free(model->session_texts);
+	free(model->command_argv);
 	free(model);
 }
 

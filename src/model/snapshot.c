@@ -413,8 +413,8 @@ static void finish_groups(struct builder *b)
 
 static bool is_complete(const struct losses *l, enum stop_reason stop)
 {
-	return !(l->ring_full + l->ledger_full + l->sockets_full + l->drift + l->unreadable +
-		       l->bad_lines) &&
+	return !(l->ring_full + l->ledger_full + l->sockets_full + l->scope_full + l->drift +
+		       l->unreadable + l->bad_lines) &&
 	       stop != STOP_TRUNCATED;
 }
 
@@ -428,6 +428,7 @@ struct snapshot *model_snapshot(const struct model *model, const struct query *q
 	s->started = model->started;
 	s->older = query->older;
 	s->group_by = query->group_by;
+	s->command = model->command.pid ? &model->command : NULL;
 	s->stop = model->stop;
 	s->losses = model->losses;
 	s->complete = is_complete(&model->losses, model->stop);

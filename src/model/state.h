@@ -99,6 +99,8 @@ struct model {
 	bool has_session;
 	__u64 now, started;
 	enum stop_reason stop;
+	struct event_command command; /* the latest; pid 0: no command. argv in `command_argv` */
+	char *command_argv;
 	struct losses losses;
 	struct process *processes;
 	struct connection *connections; /* by cookie, the current one of each */

@@ -9,18 +9,20 @@
 
 static int ends_watch(struct loop *l, const struct signalfd_siginfo *info)
 {
-	(void)l;
-	(void)info;
-	return STOP_SIGNAL;
+	return l->command ? command_signal(l, info) : STOP_SIGNAL;
 }
 
 static const struct {
 	int number;
 	int (*means)(struct loop *, const struct signalfd_siginfo *);
+	bool only_command; /* otherwise it keeps its usual effect */
 } meanings[] = {
-	{SIGINT, ends_watch},
-	{SIGTERM, ends_watch},
-	{SIGHUP, ends_watch},
+	{SIGINT, ends_watch, false},
+	{SIGTERM, ends_watch, false},
+	{SIGHUP, ends_watch, false},
+	{SIGQUIT, command_signal, true},
+	{SIGUSR1, command_signal, true},
+	{SIGUSR2, command_signal, true},
 };
 #define MEANINGS (sizeof(meanings) / sizeof(meanings[0]))
 
@@ -73,7 +75,8 @@ int signals_lend(struct loop *l)
 		return 0;
 	sigemptyset(&set);
 	for (size_t i = 0; i < MEANINGS; i++)
-		sigaddset(&set, meanings[i].number);
+		if (l->command || !meanings[i].only_command)
+			sigaddset(&set, meanings[i].number);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	index = loop_lend(l, signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK), signals_ready, NULL);
 	if (index >= 0)

@@ -29,7 +29,7 @@ static void say_watching(const struct loop *l)
 {
 	const struct live_config *live = &l->options->live;
 
-	if (l->options->quiet)
+	if (l->options->quiet || l->command) /* the terminal is the command's */
 		return;
 	fprintf(stderr, "pgleaktrace: watching port");
 	for (__u32 i = 0; i < live->port_count; i++)

@@ -18,6 +18,8 @@
 #include "base/mem.h"
 #include "stream/live.h"
 
+#define SCOPE_MOST 65536 /* processes of a command alive at once */
+
 static __u64 clock_now(clockid_t clock)
 {
 	struct timespec now;
@@ -165,6 +167,24 @@ static bool live_fill(
 	return true;
 }
 
+static void live_add(struct stream *stream, const union event *event)
+{
+	union event timed = *event;
+
+	timed.head.time = live_now();
+	queue_push((struct live *)stream, &timed, NULL);
+}
+
+/* The tracer itself is the first member; anybody else is the command's. */
+static bool live_scope_lives(const struct stream *stream)
+{
+	int fd = bpf_map__fd(((const struct live *)stream)->skel->maps.scope);
+	__u32 first, second;
+
+	return !bpf_map_get_next_key(fd, NULL, &first) &&
+	       !bpf_map_get_next_key(fd, &first, &second);
+}
+
 static void live_close(struct stream *stream)
 {
 	struct live *live = (struct live *)stream;
@@ -192,6 +212,8 @@ static const struct stream_ops live_ops = {
 	.snapshot = live_snapshot,
 	.stop = live_stop,
 	.fill = live_fill,
+	.add = live_add,
+	.scope_lives = live_scope_lives,
 	.close = live_close,
 };
 
@@ -220,10 +242,14 @@ static void live_configure(struct live *live, const struct live_config *config)
 	/* The coarse clock advances once a jiffy: its resolution is the length of one. */
 	clock_getres(CLOCK_MONOTONIC_COARSE, &tick);
 	skel->rodata->tick_ns = (__u64)tick.tv_nsec;
+	skel->rodata->scoped = config->scoped;
 	skel->bss->adopting = 1;
 	bpf_map__set_max_entries(skel->maps.events, config->ring_size);
 	bpf_map__set_max_entries(skel->maps.ledgers, config->ledgers);
 	bpf_map__set_max_entries(skel->maps.processes, config->ledgers);
+	bpf_program__set_autoload(skel->progs.hook_fork, config->scoped);
+	if (config->scoped)
+		bpf_map__set_max_entries(skel->maps.scope, SCOPE_MOST);
 }
 
 /* The egress hook hangs on the root of cgroup2; without one, a server that is faster than the
@@ -252,10 +278,10 @@ static int live_attach(struct live *live)
 		bpf_iter_attach_opts, sockets, .link_info = &info, .link_info_len = sizeof(info));
 	struct bpf_program *hooks[] = {live->skel->progs.hook_sock_state,
 		live->skel->progs.hook_sock_destroy, live->skel->progs.hook_exec,
-		live->skel->progs.hook_exit};
+		live->skel->progs.hook_exit, live->skel->progs.hook_fork};
 	struct bpf_link **links[] = {&live->skel->links.hook_sock_state,
 		&live->skel->links.hook_sock_destroy, &live->skel->links.hook_exec,
-		&live->skel->links.hook_exit};
+		&live->skel->links.hook_exit, &live->skel->links.hook_fork};
 
 	/* Iterators first: they are passive; the hooks start the clock. */
 	live->passes[PASS_LISTENERS] =
@@ -267,6 +293,8 @@ static int live_attach(struct live *live)
 		if (!live->passes[i])
 			return -errno;
 	for (size_t i = 0; i < sizeof(hooks) / sizeof(hooks[0]); i++) {
+		if (!bpf_program__autoload(hooks[i]))
+			continue;
 		*links[i] = bpf_program__attach(hooks[i]);
 		if (!*links[i])
 			return -errno;

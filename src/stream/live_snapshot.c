@@ -68,7 +68,7 @@ static __u64 recursion_misses(struct live *live)
 {
 	struct bpf_program *hooks[] = {live->skel->progs.hook_sock_state,
 		live->skel->progs.hook_sock_destroy, live->skel->progs.hook_exec,
-		live->skel->progs.hook_exit};
+		live->skel->progs.hook_exit, live->skel->progs.hook_fork};
 	__u64 misses = 0;
 
 	for (size_t i = 0; i < sizeof(hooks) / sizeof(hooks[0]); i++) {
@@ -89,6 +89,7 @@ static void push_losses(struct live *live)
 	event.losses.ring_full = live->skel->bss->lost[0];
 	event.losses.ledger_full = live->skel->bss->lost[1];
 	event.losses.sockets_full = live->skel->bss->lost[2];
+	event.losses.scope_full = live->skel->bss->lost[3];
 	event.losses.recursion_misses = recursion_misses(live);
 	event.losses.unreadable = live->unreadable;
 	live_push(live, &event, sizeof(event));

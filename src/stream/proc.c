@@ -74,20 +74,23 @@ static ssize_t proc_read(__u32 pid, const char *name, char *buffer, size_t size)
 	return length;
 }
 
-/* comm may hold spaces and brackets: the fields begin behind the last ')'. */
+/* comm may hold spaces and brackets: the fields begin behind the last ')'. A zombie has no command
+ * line any more: asking it would put nothing in the place of a name. */
 static int proc_stat(__u32 pid, __u32 *parent, __u64 *start_ticks)
 {
-	char buffer[1024], *at;
+	char buffer[1024], *at, state;
 	unsigned int ppid;
 	unsigned long long start;
 
 	if (proc_read(pid, "stat", buffer, sizeof(buffer)) <= 0)
 		return -ESRCH;
 	at = strrchr(buffer, ')');
-	if (!at || sscanf(at + 2,
-			   "%*c %u %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d "
-			   "%*d %llu",
-			   &ppid, &start) != 2)
+	if (!at ||
+		sscanf(at + 2,
+			"%c %u %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d "
+			"%*d %llu",
+			&state, &ppid, &start) != 3 ||
+		state == 'Z' || state == 'X')
 		return -ESRCH;
 	*parent = ppid;
 	*start_ticks = start;

@@ -129,6 +129,18 @@ static void replay_stop(struct stream *stream, enum stop_reason reason)
 	((struct replay *)stream)->state = OVER;
 }
 
+static void replay_add(struct stream *stream, const union event *event)
+{
+	(void)stream;
+	(void)event;
+}
+
+static bool replay_scope_lives(const struct stream *stream)
+{
+	(void)stream;
+	return false;
+}
+
 static void replay_close(struct stream *stream)
 {
 	struct replay *replay = (struct replay *)stream;
@@ -146,6 +158,8 @@ static const struct stream_ops replay_ops = {
 	.poll = replay_nothing,
 	.snapshot = replay_nothing,
 	.stop = replay_stop,
+	.add = replay_add,
+	.scope_lives = replay_scope_lives,
 	.close = replay_close,
 };
 

@@ -33,6 +33,16 @@ bool stream_fill(
 	return stream->ops->fill && stream->ops->fill(stream, index, name, used, most);
 }
 
+void stream_add(struct stream *stream, const union event *event)
+{
+	stream->ops->add(stream, event);
+}
+
+bool stream_scope_lives(const struct stream *stream)
+{
+	return stream->ops->scope_lives(stream);
+}
+
 void stream_close(struct stream *stream)
 {
 	if (stream)

@@ -13,6 +13,8 @@ struct stream_ops {
 	void (*stop)(struct stream *, enum stop_reason);
 	bool (*fill)(const struct stream *, size_t index, const char **name, __u64 *used,
 		__u64 *most); /* NULL: no maps */
+	void (*add)(struct stream *, const union event *);
+	bool (*scope_lives)(const struct stream *);
 	void (*close)(struct stream *);
 };
 

@@ -19,8 +19,12 @@ void format_exit(char *out, size_t size, int exit_code)
 
 char *format_argv(const struct event_process *identity)
 {
-	size_t length = identity->argv_length;
-	char *line = xmemdup(identity->argv, length), *clean;
+	return format_words(identity->argv, identity->argv_length);
+}
+
+char *format_words(const char *argv, size_t length)
+{
+	char *line = xmemdup(argv, length), *clean;
 
 	while (length && !line[length - 1])
 		length--;

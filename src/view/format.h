@@ -10,6 +10,7 @@
 void format_exit(char *out, size_t size, int exit_code);
 /* argv as one clean line; caller frees. */
 char *format_argv(const struct event_process *identity);
+char *format_words(const char *argv, size_t length);
 /* RFC 3339 in UTC, milliseconds. */
 void format_time(char *out, size_t size, const struct event_session *session, __u64 boot);
 /* Wall clock "HH:MM:SS.mmm", UTC. */

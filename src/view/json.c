@@ -75,6 +75,14 @@ static void set_identity(json_t *to, const struct event_process *e)
 	json_object_set_new(to, "ancestors", ancestors_json(e));
 }
 
+static void set_exit(json_t *to, int exit_code)
+{
+	if (WIFSIGNALED(exit_code))
+		json_object_set_new(to, "signal", json_integer(WTERMSIG(exit_code)));
+	else
+		json_object_set_new(to, "exit_status", json_integer(WEXITSTATUS(exit_code)));
+}
+
 static json_t *process_identity_json(const struct process_row *p)
 {
 	json_t *out = json_object();
@@ -83,10 +91,8 @@ static json_t *process_identity_json(const struct process_row *p)
 	set_id(out, "start_time", p->key.start);
 	json_object_set_new(out, "exec", json_integer(p->key.exec));
 	json_object_set_new(out, "gone", json_boolean(p->gone));
-	if (p->gone && WIFSIGNALED(p->exit_code))
-		json_object_set_new(out, "signal", json_integer(WTERMSIG(p->exit_code)));
-	else if (p->gone)
-		json_object_set_new(out, "exit_status", json_integer(WEXITSTATUS(p->exit_code)));
+	if (p->gone)
+		set_exit(out, p->exit_code);
 	if (p->identity)
 		set_identity(out, p->identity);
 	return out;
@@ -108,10 +114,8 @@ static void set_ending(json_t *out, const struct connection_row *row)
 	set_text(out, "manner", manner_name(row->manner));
 	if (row->error)
 		json_object_set_new(out, "errno", json_integer(row->error));
-	if (row->manner == MANNER_EXIT && WIFSIGNALED(row->exit_code))
-		json_object_set_new(out, "signal", json_integer(WTERMSIG(row->exit_code)));
-	else if (row->manner == MANNER_EXIT)
-		json_object_set_new(out, "exit_status", json_integer(WEXITSTATUS(row->exit_code)));
+	if (row->manner == MANNER_EXIT)
+		set_exit(out, row->exit_code);
 	if (row->closer.pid) {
 		json_t *closer = json_object();
 
@@ -233,11 +237,27 @@ static json_t *servers_json(const struct snapshot *s)
 
 static json_t *losses_json(const struct losses *l)
 {
-	return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "ring_full", (json_int_t)l->ring_full,
-		"ledger_full", (json_int_t)l->ledger_full, "sockets_full",
+	json_t *out = json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "ring_full",
+		(json_int_t)l->ring_full, "ledger_full", (json_int_t)l->ledger_full, "sockets_full",
 		(json_int_t)l->sockets_full, "recursion_misses", (json_int_t)l->recursion_misses,
 		"drift", (json_int_t)l->drift, "unreadable", (json_int_t)l->unreadable, "bad_lines",
 		(json_int_t)l->bad_lines);
+
+	if (l->scope_full) /* only with a command */
+		json_object_set_new(out, "scope_full", json_integer((json_int_t)l->scope_full));
+	return out;
+}
+
+static json_t *command_json(const struct event_command *command)
+{
+	json_t *out = json_object();
+
+	json_object_set_new(out, "command_args", codec_argv(command->argv, command->argv_length));
+	json_object_set_new(out, "pid", json_integer(command->pid));
+	json_object_set_new(out, "ended", json_boolean(command->ended));
+	if (command->ended)
+		set_exit(out, command->exit_code);
+	return out;
 }
 
 static json_t *report_json(const struct snapshot *s, const struct findings *findings)
@@ -259,6 +279,8 @@ static json_t *report_json(const struct snapshot *s, const struct findings *find
 			json_array_append_new(ports, json_integer(s->session->ports[i]));
 	}
 	json_object_set_new(out, "ports", ports);
+	if (s->command)
+		json_object_set_new(out, "command", command_json(s->command));
 	json_object_set_new(out, "duration", seconds(s->now - s->started));
 	json_object_set_new(out, "complete", json_boolean(s->complete));
 	json_object_set_new(out, "truncated", json_boolean(s->stop == STOP_TRUNCATED));

@@ -28,6 +28,35 @@ static void print_ports(const struct view_context *c, const struct event_session
 		fprintf(c->out, "%s%u", i ? ", " : "", session->ports[i]);
 }
 
+/* "Command: npm test (exit status 1)" */
+static void print_command(const struct view_context *c, const struct event_command *command)
+{
+	char *words = format_words(command->argv, command->argv_length), exit[40] = "still running";
+
+	if (command->ended)
+		format_exit(exit, sizeof(exit), command->exit_code);
+	fputs("Command: ", c->out);
+	print_name(c, words, c->columns > 60 ? c->columns - 36 : 24);
+	fprintf(c->out, " (%s)\n", exit);
+	free(words);
+}
+
+static void print_nothing(const struct view_context *c, const struct snapshot *s)
+{
+	const char *port = s->session && s->session->port_count > 1 ? "these ports" : "this port";
+
+	if (s->command)
+		fprintf(c->out,
+			"Nothing to show: the command and its children made no connection to %s.\n"
+			"Is it the right port (-P)? Does a filter leave everything out?\n",
+			port);
+	else
+		fprintf(c->out,
+			"Nothing to show: no process has or made a connection to %s.\n"
+			"Is it the right port (-P)? Does a filter leave everything out?\n",
+			port);
+}
+
 static void print_header(const struct view_context *c, const struct snapshot *s)
 {
 	char duration[24];
@@ -245,6 +274,7 @@ static const struct loss_row {
 	{offsetof(struct losses, ledger_full),
 		"connections not attributed, table full (--ledgers)"},
 	{offsetof(struct losses, sockets_full), "connections not tracked, no kernel memory"},
+	{offsetof(struct losses, scope_full), "processes of the command not followed, table full"},
 	{offsetof(struct losses, drift), "ends found only by reconciling"},
 	{offsetof(struct losses, unreadable), "processes gone before they could be read"},
 	{offsetof(struct losses, bad_lines), "line(s) of the recording not understood"},
@@ -275,16 +305,15 @@ static void print_completeness(const struct view_context *c, const struct snapsh
 static void text_report(
 	const struct view_context *c, const struct snapshot *s, const struct findings *findings)
 {
+	if (!c->quiet && s->command)
+		print_command(c, s->command);
 	if (!c->quiet)
 		print_header(c, s);
 	if (s->group_count) {
 		print_groups(c, s);
 		print_findings(c, findings);
 	} else {
-		fprintf(c->out,
-			"Nothing to show: no process has or made a connection to %s.\n"
-			"Is it the right port (-P)? Does a filter leave everything out?\n",
-			s->session && s->session->port_count > 1 ? "these ports" : "this port");
+		print_nothing(c, s);
 	}
 	if (!c->quiet)
 		print_completeness(c, s);
