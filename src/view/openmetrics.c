@@ -224,6 +224,7 @@ static void write_losses(const struct page *p, const struct family *f)
 		{"recursion_misses", l->recursion_misses},
 		{"drift", l->drift},
 		{"unreadable", l->unreadable},
+		{"scope_full", l->scope_full},
 		{"bad_lines", l->bad_lines},
 	};
 
