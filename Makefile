@@ -12,7 +12,7 @@ PYTHON  ?= /usr/bin/python3
 CFLAGS   ?= -O2 -g
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Werror
 CPPFLAGS += -std=gnu11 -D_GNU_SOURCE -Iinclude -Isrc -I$(BUILD) -DPGLEAKTRACE_VERSION='"$(VERSION)"'
-LDLIBS   := -lbpf -lelf -lz -ljansson -lmicrohttpd
+LDLIBS   := -lbpf -lelf -lz -ljansson -lmicrohttpd -lcap-ng
 ifeq ($(SAN),1)
 CFLAGS   += -fsanitize=address,undefined -fno-sanitize-recover=all
 BUILD    := $(BUILD)/san
@@ -76,7 +76,7 @@ $(BUILD)/tools/%: tests/tools/%.c
 $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(PURE)
 	$(say) LINK $@
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -lcmocka -ljansson -lmicrohttpd -o $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -lcmocka $(filter-out -lbpf -lelf -lz,$(LDLIBS)) -o $@
 
 tools: $(TOOLS)
 

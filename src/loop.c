@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "loop.h"
+#include "privilege.h"
 
 /* In the order in which they are served when several are ready. Signals and the end come last:
  * what was there before them is taken in first. */
@@ -165,10 +166,15 @@ static int finish(struct loop *l, enum stop_reason reason)
 
 int loop_run(struct loop *l)
 {
-	int result = STOP_ONCE;
+	int result, error;
 
-	if (!l->options->once) {
+	if (l->options->once) {
+		error = privilege_drop(l->options);
+		result = error ? error : STOP_ONCE;
+	} else {
 		result = lend_all(l);
+		if (!result)
+			result = privilege_drop(l->options);
 		if (!result)
 			result = wait_for_end(l);
 		give_back(l);

@@ -34,14 +34,15 @@ static int status_of(int error)
 static int run_check(void)
 {
 	struct check check;
-	bool runs = true;
+	int status = EXIT_OK;
 
 	for (size_t i = 0; stream_check(i, &check); i++) {
 		fprintf(stderr, "%-8s %s%s%s\n", check.ok ? "ok" : "missing", check.need,
 			check.ok ? "" : ": ", check.ok ? "" : check.mend);
-		runs = runs && (check.ok || !check.required);
+		if (!check.ok && check.required && status == EXIT_OK)
+			status = check.privilege ? EXIT_NO_PRIVILEGE : EXIT_KERNEL_LACKS;
 	}
-	return runs ? EXIT_OK : EXIT_KERNEL_LACKS;
+	return status;
 }
 
 static FILE *open_output(const struct options *o)

@@ -11,7 +11,7 @@ need() { # need TEST… -- what it is
 need command -v gcc
 need command -v clang
 need test -x /usr/sbin/bpftool -o -x /usr/local/sbin/bpftool -o -x /usr/bin/bpftool
-for header in bpf/libbpf.h libelf.h zlib.h jansson.h uthash.h cmocka.h microhttpd.h; do
+for header in bpf/libbpf.h libelf.h zlib.h jansson.h uthash.h cmocka.h microhttpd.h cap-ng.h; do
 	need test -e "/usr/include/$header"
 done
 need command -v clang-format
@@ -37,19 +37,19 @@ if command -v apt-get >/dev/null; then
 		echo 'create_main_cluster = false' > /etc/postgresql-common/createcluster.conf
 	set -- gcc make clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev libjansson-dev uthash-dev \
 		libcmocka-dev clang-format cppcheck iproute2 python3-pytest python3-psycopg2 \
-		python3-jsonschema postgresql postgresql-contrib libmicrohttpd-dev prometheus
+		python3-jsonschema postgresql postgresql-contrib libmicrohttpd-dev libcap-ng-dev libcap2-bin prometheus
 	command -v node >/dev/null && command -v npm >/dev/null || set -- "$@" nodejs npm
 	apt-get install -y -q --no-install-recommends "$@"
 elif command -v dnf >/dev/null; then # not tested
 	dnf install -y gcc make clang llvm bpftool libbpf-devel elfutils-libelf-devel zlib-devel \
-		jansson-devel uthash-devel libmicrohttpd-devel libcmocka-devel clang-tools-extra cppcheck iproute python3-pytest \
+		jansson-devel uthash-devel libmicrohttpd-devel libcap-ng-devel libcmocka-devel clang-tools-extra cppcheck iproute python3-pytest \
 		python3-psycopg2 python3-jsonschema postgresql-server postgresql-contrib nodejs npm
 elif command -v apk >/dev/null; then # not tested
 	apk add gcc musl-dev argp-standalone make clang llvm bpftool libbpf-dev elfutils-dev zlib-dev \
-		jansson-dev uthash-dev libmicrohttpd-dev cmocka-dev clang-extra-tools cppcheck iproute2 py3-pytest \
+		jansson-dev uthash-dev libmicrohttpd-dev libcap-ng-dev cmocka-dev clang-extra-tools cppcheck iproute2 py3-pytest \
 		py3-psycopg2 py3-jsonschema postgresql postgresql-contrib nodejs npm
 elif command -v pacman >/dev/null; then # not tested
-	pacman -S --noconfirm --needed gcc make clang llvm bpf libbpf libelf zlib jansson uthash libmicrohttpd cmocka \
+	pacman -S --noconfirm --needed gcc make clang llvm bpf libbpf libelf zlib jansson uthash libmicrohttpd libcap-ng cmocka \
 		cppcheck iproute2 python-pytest python-psycopg2 python-jsonschema postgresql nodejs npm
 else
 	echo "no package manager known here; needed:$missing" >&2

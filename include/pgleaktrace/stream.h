@@ -83,6 +83,7 @@ struct check {
 	const char *need;
 	bool ok;
 	bool required;	  /* false: a comfort */
+	bool privilege;	  /* the user's to give, not the kernel's */
 	const char *mend; /* the one command or sentence that mends it */
 };
 bool stream_check(size_t index, struct check *out);

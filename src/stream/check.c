@@ -2,6 +2,7 @@
 /* check.c: --check: each need of the live stream, whether it is met, and what would meet it. */
 #include <bpf/libbpf.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,8 +11,12 @@
 #include "stream/proc.h"
 #include "stream/stream.h"
 
-/* CAP_SYS_ADMIN (21) or CAP_BPF (39) with CAP_PERFMON (38), of linux/capability.h. */
-static bool has_privilege(void)
+/* All that --check asks for, given to the program itself: docs/PRIVILEGES.md. */
+#define SETCAP                                                                                     \
+	"sudo setcap cap_bpf,cap_perfmon,cap_net_admin,cap_sys_ptrace,cap_dac_read_search=ep "     \
+	"\"$(command -v pgleaktrace)\""
+
+static bool has(unsigned capability)
 {
 	unsigned long long effective = 0;
 	char line[256];
@@ -22,7 +27,22 @@ static bool has_privilege(void)
 			break;
 	if (file)
 		fclose(file);
-	return (effective >> 21 & 1) || ((effective >> 39 & 1) && (effective >> 38 & 1));
+	return effective >> capability & 1;
+}
+
+static bool may_load(void)
+{
+	return has(CAP_SYS_ADMIN) || (has(CAP_BPF) && has(CAP_PERFMON) && has(CAP_NET_ADMIN));
+}
+
+static bool may_name_others(void)
+{
+	return has(CAP_SYS_PTRACE);
+}
+
+static bool may_read_files(void)
+{
+	return has(CAP_DAC_READ_SEARCH) || has(CAP_DAC_OVERRIDE);
 }
 
 static bool has_btf(void)
@@ -50,25 +70,35 @@ static bool has_cgroup2(void)
 /* Mounted with hidepid, /proc shows only one's own processes. */
 static bool proc_is_open(void)
 {
-	return access("/proc/1/cmdline", R_OK) == 0 && access("/proc/1/fd", X_OK) == 0;
+	return faccessat(AT_FDCWD, "/proc/1/cmdline", R_OK, AT_EACCESS) == 0 &&
+	       faccessat(AT_FDCWD, "/proc/1/fd", X_OK, AT_EACCESS) == 0;
 }
+
+enum weight { COMFORT, KERNEL, PRIVILEGE };
 
 static const struct {
 	const char *need;
 	bool (*met)(void);
-	bool required;
+	enum weight weight;
 	const char *mend;
 } needs[] = {
-	{"privilege to load BPF programs", has_privilege, true, "run it with sudo"},
-	{"kernel type information (BTF)", has_btf, true,
+	{"privilege to load BPF programs (cap_bpf, cap_perfmon, cap_net_admin)", may_load,
+		PRIVILEGE, "run it with sudo, or once: " SETCAP},
+	{"privilege to look into other users' processes (cap_sys_ptrace)", may_name_others, COMFORT,
+		"run it with sudo, or once: " SETCAP "; without it their folders and descriptors "
+		"stay unknown"},
+	{"privilege to read a server's and a script's settings (cap_dac_read_search)",
+		may_read_files, COMFORT,
+		"run it with sudo, or once: " SETCAP "; without it a server's limits stay unknown"},
+	{"kernel type information (BTF)", has_btf, KERNEL,
 		"boot a kernel built with CONFIG_DEBUG_INFO_BTF=y (ls /sys/kernel/btf/vmlinux)"},
-	{"BPF programs load", programs_load, true,
+	{"BPF programs load", programs_load, KERNEL,
 		"needs Linux 5.15 or newer; `pgleaktrace -v --once` prints what the kernel says"},
-	{"cgroup2, to tell clean endings", has_cgroup2, false,
+	{"cgroup2, to tell clean endings", has_cgroup2, COMFORT,
 		"mount -t cgroup2 none /sys/fs/cgroup/unified; without it a session that the "
 		"server "
 		"ends faster than the client's close() counts as hung up"},
-	{"other users' processes in /proc", proc_is_open, false,
+	{"other users' processes in /proc", proc_is_open, COMFORT,
 		"mount -o remount,hidepid=0 /proc, or run it with sudo"},
 };
 
@@ -77,8 +107,9 @@ bool stream_check(size_t index, struct check *out)
 	if (index >= sizeof(needs) / sizeof(needs[0]))
 		return false;
 	out->need = needs[index].need;
-	out->required = needs[index].required;
+	out->required = needs[index].weight != COMFORT;
 	out->mend = needs[index].mend;
+	out->privilege = needs[index].weight == PRIVILEGE;
 	out->ok = needs[index].met();
 	return true;
 }
