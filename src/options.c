@@ -1,16 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* options.c: the option table and its parsing. */
+/* options.c: the option table, and which option sets what; values are read in options_values.c. */
 #include <argp.h>
-#include <arpa/inet.h>
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "base/address.h"
-#include "base/text.h"
-#include "options.h"
+#include "options_values.h"
 
 #define GRACE_UNSET (~0ull)
 
@@ -98,51 +92,6 @@ static const char doc[] =
 	"enough privilege. That connections leak is no failure, unless --fail-on says so: 23. With "
 	"-- CMD: its own status, 128 + N if signal N ended it, 127 not found, 126 cannot be run.";
 
-static void parse_ports(struct argp_state *state, struct options *o, const char *text)
-{
-	o->live.port_count = 0;
-	for (const char *at = text; *at;) {
-		char *end;
-		unsigned long port = strtoul(at, &end, 10);
-
-		if (end == at || (*end && *end != ',') || port < 1 || port > 65535)
-			argp_error(state, "-P %s: a port is a number from 1 to 65535", text);
-		if (o->live.port_count == EVENT_PORTS)
-			argp_error(state, "-P %s: at most %d ports", text, EVENT_PORTS);
-		o->live.ports[o->live.port_count++] = (__u16)port;
-		at = *end ? end + 1 : end;
-	}
-	if (!o->live.port_count)
-		argp_error(state, "-P: which port?");
-}
-
-static __u64 parse_time(struct argp_state *state, const char *name, const char *text)
-{
-	__u64 ns;
-
-	if (text_duration(text, &ns))
-		argp_error(state, "%s %s: a time is a number with s, ms, m or h: 30, 30s, 5m", name,
-			text);
-	return ns;
-}
-
-static __u32 parse_number(struct argp_state *state, const char *name, const char *text, __u32 most)
-{
-	char *end;
-	unsigned long n = strtoul(text, &end, 10);
-
-	if (end == text || *end || n > most || *text == '-')
-		argp_error(state, "%s %s: not a number from 0 to %u", name, text, most);
-	return (__u32)n;
-}
-
-static void parse_pid(struct argp_state *state, struct options *o, const char *text)
-{
-	o->query.pid = parse_number(state, "-p", text, 1 << 22);
-	if (!o->query.pid)
-		argp_error(state, "-p %s: a process id is greater than 0", text);
-}
-
 /* A recording's processes need not live; a watched one must. */
 static void check_pid(struct argp_state *state, const struct options *o)
 {
@@ -169,92 +118,6 @@ static void check_metrics(struct argp_state *state, const struct options *o)
 		argp_error(state,
 			"-o openmetrics counts everything by script: no -g, -p, -u, --comm, "
 			"--cmdline, --cgroup or --host");
-}
-
-static void parse_host(struct argp_state *state, struct options *o, const char *text)
-{
-	char address[64];
-	const char *slash = strchr(text, '/');
-	unsigned most = 128, bits;
-
-	snprintf(address, sizeof(address), "%.*s", slash ? (int)(slash - text) : 63, text);
-	if (inet_pton(AF_INET, address, o->query.host + 12) == 1) {
-		memset(o->query.host, 0, 10);
-		o->query.host[10] = o->query.host[11] = 0xff;
-		most = 32;
-	} else if (inet_pton(AF_INET6, address, o->query.host) != 1) {
-		argp_error(state, "--host %s: not an IPv4 or IPv6 address", text);
-	}
-	bits = slash ? parse_number(state, "--host", slash + 1, most) : most;
-	o->query.host_bits = bits + (128 - most);
-}
-
-/* "9187", "0.0.0.0:9187", "[::1]:9187"; without an address only this host may ask. */
-static void parse_metrics(struct argp_state *state, struct options *o, const char *text)
-{
-	if (address_parse(&o->metrics, text))
-		argp_error(state,
-			"--metrics %s: PORT, or ADDRESS:PORT with a numeric address: 9187, "
-			"0.0.0.0:9187, [::1]:9187",
-			text);
-}
-
-static void parse_ring(struct argp_state *state, struct options *o, const char *text)
-{
-	__u64 bytes;
-
-	if (text_size(text, &bytes) || bytes < 4096 || bytes > 1 << 30 || (bytes & (bytes - 1)))
-		argp_error(state, "--ring-size %s: a power of two from 4K to 1024M", text);
-	o->live.ring_size = (__u32)bytes;
-}
-
-static void parse_cmdline(struct argp_state *state, struct options *o, const char *text)
-{
-	char why[128];
-	int error = regcomp(&o->cmdline, text, REG_EXTENDED | REG_NOSUB);
-
-	if (error) {
-		regerror(error, &o->cmdline, why, sizeof(why));
-		argp_error(state, "--cmdline %s: %s", text, why);
-	}
-	o->query.cmdline = &o->cmdline;
-}
-
-static void parse_view(struct argp_state *state, struct options *o, const char *text)
-{
-	o->view = view_find(text);
-	if (!o->view)
-		argp_error(state, "-o %s: the formats are text, json, ndjson, openmetrics", text);
-}
-
-static void parse_group(struct argp_state *state, struct options *o, const char *text)
-{
-	int g = 0;
-
-	while (g < GROUPS && strcmp(group_by_name((enum group_by)g), text))
-		g++;
-	if (g == GROUPS)
-		argp_error(
-			state, "-g %s: group by script, process, user, container or server", text);
-	o->query.group_by = (enum group_by)g;
-}
-
-static void parse_sort(struct argp_state *state, struct options *o, const char *text)
-{
-	o->query.sort = count_field_find(text);
-	if (!o->query.sort)
-		argp_error(state, "-s %s: no such column; --help names them", text);
-}
-
-static void parse_fail_on(struct argp_state *state, struct options *o, const char *text)
-{
-	char bad[64];
-
-	if (gate_parse(&o->gate, text, bad, sizeof(bad)))
-		argp_error(state,
-			"--fail-on %s: \"%s\" is no severity (leak, warning, note), no rule "
-			"(abandoned, idle-hoard …), and not refused or failed",
-			text, bad);
 }
 
 /* What stands behind `--` is the command, whatever it looks like. */

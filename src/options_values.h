@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* options_values.h: reads the word behind an option; a wrong one ends the program with a sentence and
+ * status 64. `name` is the option as the person typed it. */
+#ifndef OPTIONS_VALUES_H
+#define OPTIONS_VALUES_H
+
+#include <argp.h>
+
+#include "options.h"
+
+void parse_ports(struct argp_state *state, struct options *o, const char *text);
+__u64 parse_time(struct argp_state *state, const char *name, const char *text);
+__u32 parse_number(struct argp_state *state, const char *name, const char *text, __u32 most);
+void parse_pid(struct argp_state *state, struct options *o, const char *text);
+void parse_host(struct argp_state *state, struct options *o, const char *text);
+void parse_metrics(struct argp_state *state, struct options *o, const char *text);
+void parse_ring(struct argp_state *state, struct options *o, const char *text);
+void parse_cmdline(struct argp_state *state, struct options *o, const char *text);
+void parse_view(struct argp_state *state, struct options *o, const char *text);
+void parse_group(struct argp_state *state, struct options *o, const char *text);
+void parse_sort(struct argp_state *state, struct options *o, const char *text);
+void parse_fail_on(struct argp_state *state, struct options *o, const char *text);
+
+#endif
