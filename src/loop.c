@@ -74,6 +74,8 @@ static int take_event(struct loop *l, const union event *event)
 		l->options->view->event(l->context, l->model, event);
 	if (event->head.kind != EVENT_SESSION)
 		model_apply(l->model, event);
+	if (event->head.kind == EVENT_SNAPSHOT && !event->snapshot.begins)
+		loop_judge(l, shows_events(l->options));
 	return error;
 }
 

@@ -34,6 +34,7 @@ struct loop {
 	const struct view_context *context;
 	struct stream *stream;
 	struct model *model;
+	struct diagnosis *diagnosis;
 	struct recorder *recorder; /* NULL: no --record */
 	struct command *command;   /* NULL: the whole host is watched */
 	struct source sources[LOOP_SOURCES];
@@ -57,6 +58,11 @@ int loop_take_events(struct loop *loop);
 
 /* The same for at most `most` events; 1: there are more. */
 int loop_take_some(struct loop *loop, unsigned most);
+
+/* judge.c: what the rules say after a look; `shows`: tell the view what is new or taken back. */
+void loop_judge(struct loop *loop, bool shows);
+/* At the end: gives `to` all that was taken back. */
+void loop_take_resolved(struct loop *loop, struct findings *to);
 
 /* A timer as a descriptor: first after `ns`, then every `ns` if it repeats. -errno. */
 int timer_open(__u64 ns, bool repeats);

@@ -64,12 +64,12 @@ static unsigned columns_of(FILE *out)
 	return ioctl(fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col ? size.ws_col : 100;
 }
 
-static void report(
-	const struct options *o, const struct view_context *context, const struct model *model)
+static void report(const struct options *o, const struct view_context *context, struct loop *loop)
 {
-	struct snapshot *snapshot = model_snapshot(model, &o->query);
+	struct snapshot *snapshot = model_snapshot(loop->model, &o->query);
 	struct findings *findings = findings_of(snapshot, &o->rules);
 
+	loop_take_resolved(loop, findings);
 	o->view->report(context, snapshot, findings);
 	findings_free(findings);
 	snapshot_free(snapshot);
@@ -116,12 +116,14 @@ static int open_all(const struct options *o, FILE *out, struct loop *loop)
 	if (error)
 		return fail(o, out, o->replay ? EXIT_FAILED : status_of(error), why);
 	loop->model = model_new();
+	loop->diagnosis = diagnosis_new();
 	return EXIT_OK;
 }
 
 static void close_all(struct loop *loop)
 {
 	recorder_close(loop->recorder);
+	diagnosis_free(loop->diagnosis);
 	model_free(loop->model);
 	stream_close(loop->stream);
 	if (loop->command)
@@ -168,7 +170,7 @@ static int watch(const struct options *o, FILE *out)
 	if (!status) {
 		status = run(o, out, &loop);
 		if (status == EXIT_OK || status == EXIT_FAILED)
-			report(o, &context, loop.model);
+			report(o, &context, &loop);
 		if (status == EXIT_OK && held_back(o, loop.model))
 			status = o->error_status ? o->error_status : EXIT_GATE;
 		else if (status == EXIT_OK && loop.command)

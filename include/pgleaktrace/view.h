@@ -44,6 +44,9 @@ struct view {
 	bool streams;
 	/* One event, as it comes; NULL: the view shows only reports. */
 	void (*event)(const struct view_context *, const struct model *, const union event *);
+	/* A finding is raised or taken back; NULL: only the report tells. */
+	void (*transition)(const struct view_context *, const struct model *,
+		const struct transition *);
 	/* The final report. */
 	void (*report)(const struct view_context *, const struct snapshot *, const struct findings *);
 	/* An error, in the format's own way; NULL: a sentence on stderr is enough. */

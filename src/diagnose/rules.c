@@ -1,134 +1,186 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * rules.c: the rule table. A predicate looks at one group of a snapshot and, if it holds, writes
- * the numbers that prove it; what to do is the row's advice.
+ * rules.c: the rule table. A predicate looks at one group (or server) of a snapshot and, if it
+ * holds, writes the numbers that prove it; what to do is the row's advice.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <pgleaktrace/finding.h>
-
 #include "base/mem.h"
-#include "base/text.h"
-
-/* One process with a pool within its usual size (node-postgres, asyncpg, HikariCP: 10) that sits
- * idle is no hoard; several with two or more idle are worth a look. */
-#define HOARD_LEAST 2
-#define POOL_USUAL  10
-
-static void prove(struct finding *f, const char *name, __u64 number, bool is_age)
-{
-	if (f->evidence_count < EVIDENCE_MOST)
-		f->evidence[f->evidence_count++] = (struct evidence){name, number, is_age};
-}
-
-static bool abandoned_holds(const struct snapshot *s, const struct group_row *g, struct finding *f)
-{
-	const struct counts *c = &g->counts;
-
-	(void)s;
-	if (!c->abandoned)
-		return false;
-	prove(f, "abandoned", c->abandoned, false);
-	prove(f, "connections", c->opened + c->adopted, false);
-	snprintf(f->sentence, sizeof(f->sentence),
-		"%llu of %llu connections were never closed: the process exited",
-		(unsigned long long)c->abandoned, (unsigned long long)(c->opened + c->adopted));
-	return true;
-}
-
-static bool idle_hoard_holds(const struct snapshot *s, const struct group_row *g, struct finding *f)
-{
-	const struct counts *c = &g->counts;
-	char older[24], oldest[24];
-
-	if (c->idle < HOARD_LEAST || (g->process_count < 2 && c->open <= POOL_USUAL))
-		return false;
-	text_age(older, sizeof(older), s->older);
-	text_age(oldest, sizeof(oldest), c->oldest);
-	prove(f, "processes", g->process_count, false);
-	prove(f, "open", c->open, false);
-	prove(f, "idle", c->idle, false);
-	prove(f, "older", s->older, true);
-	prove(f, "oldest", c->oldest, true);
-	snprintf(f->sentence, sizeof(f->sentence),
-		"%zu process%s %llu connections, %llu idle for over %s, oldest %s%s",
-		g->process_count, g->process_count > 1 ? "es hold" : " holds",
-		(unsigned long long)c->open, (unsigned long long)c->idle, older,
-		c->oldest_at_least ? "at least " : "", oldest);
-	return true;
-}
-
-static bool fd_leak_holds(const struct snapshot *s, const struct group_row *g, struct finding *f)
-{
-	(void)s;
-	if (!g->counts.fd_leak)
-		return false;
-	prove(f, "fd_leak", g->counts.fd_leak, false);
-	snprintf(f->sentence, sizeof(f->sentence),
-		"%llu descriptor%s still open, of connections that the server has ended",
-		(unsigned long long)g->counts.fd_leak, g->counts.fd_leak > 1 ? "s are" : " is");
-	return true;
-}
-
-/* Under a command: its grace is over, and something that it started keeps connections. */
-static bool left_open_holds(const struct snapshot *s, const struct group_row *g, struct finding *f)
-{
-	char grace[24];
-
-	if (!s->command || !s->command->ended || !g->counts.open)
-		return false;
-	text_age(grace, sizeof(grace), s->command->grace);
-	prove(f, "open", g->counts.open, false);
-	prove(f, "grace", s->command->grace, true);
-	snprintf(f->sentence, sizeof(f->sentence),
-		"%llu connection%s still open %s after the command ended",
-		(unsigned long long)g->counts.open, g->counts.open > 1 ? "s are" : " is", grace);
-	return true;
-}
+#include "diagnose/diagnose.h"
 
 const struct rule_row rule_rows[RULES] = {
-	[RULE_ABANDONED] = {"abandoned", SEVERITY_LEAK,
-		"close the client before the process ends: a finally block with end(), close() or "
-		"$disconnect()",
-		abandoned_holds},
-	[RULE_IDLE_HOARD] = {"idle-hoard", SEVERITY_WARNING,
-		"close clients when the work is done, or share one small pool: processes x pool "
-		"size must stay below max_connections",
-		idle_hoard_holds},
-	[RULE_FD_LEAK] = {"fd-leak", SEVERITY_WARNING,
-		"these cost a descriptor, not a slot: handle the client's error event and close it",
-		fd_leak_holds},
-	[RULE_LEFT_OPEN] = {"left-open", SEVERITY_LEAK,
-		"wait for the processes that the command starts, or end them with it",
-		left_open_holds},
+	[RULE_ABANDONED] = {.id = "abandoned",
+		.severity = SEVERITY_LEAK,
+		.threshold = 1,
+		.unit = "connections never closed",
+		.what = "The process exited or was killed with connections open, so the kernel "
+			"closed them. The server learns of it without a goodbye; inside a query "
+			"it keeps the slot until the query ends.",
+		.taken_back = "never: what was left behind stays counted",
+		.advice = "close the client before the process ends, in a finally block, also on "
+			  "errors and before process.exit() or os._exit()",
+		.holds = abandoned_holds},
+	[RULE_IDLE_HOARD] = {.id = "idle-hoard",
+		.severity = SEVERITY_WARNING,
+		.threshold = 10,
+		.unit = "idle connections that the processes of one script may have together",
+		.what = "Connections that nobody uses take slots that others need. One process "
+			"whose pool idles within its size is healthy and never named; one that "
+			"idles on more than a pool, or many that idle together, are.",
+		.taken_back = "when they are closed or used again",
+		.advice = "close clients when the work is done, or share one small pool per "
+			  "process",
+		.holds = idle_hoard_holds},
+	[RULE_GROWING] = {.id = "growing",
+		.severity = SEVERITY_LEAK,
+		.threshold = 5,
+		.unit = "more open connections, over three quarters of the time seen",
+		.what = "One process opens connection after connection and does not close them: "
+			"each quarter of the time seen ends with more open than the one before, "
+			"beyond any pool, and most have not been used since.",
+		.taken_back = "when the number of open connections no longer rises",
+		.advice = "create the client once, outside the loop or request handler, and close "
+			  "what is created per use",
+		.holds = growing_holds},
+	[RULE_FAN_OUT] = {.id = "fan-out",
+		.severity = SEVERITY_WARNING,
+		.threshold = 0,
+		.unit = "slots there is room for (default: max_connections - reserved - others)",
+		.what = "No single process holds too many: there are too many processes. The "
+			"product of processes and connections each is more than the server has "
+			"left. Not a leak but multiplication.",
+		.taken_back = "when fewer processes hold connections",
+		.advice = "make the pool smaller, run fewer processes at once, or put a pooler "
+			  "(pgbouncer, transaction mode) in between",
+		.holds = fan_out_holds},
+	[RULE_ORPHAN_SLOT] = {.id = "orphan-slot",
+		.severity = SEVERITY_LEAK,
+		.about_server = true,
+		.threshold = 1,
+		.unit = "slots without a client",
+		.what = "The client is gone, its backend is not: inside a query PostgreSQL does "
+			"not look whether anybody still listens. The slot is taken until the "
+			"query ends.",
+		.taken_back = "when the backend ends",
+		.advice = "set client_connection_check_interval = '10s' (PostgreSQL 14 or newer) "
+			  "so that a backend notices; end one by hand with "
+			  "pg_terminate_backend()",
+		.holds = orphan_slot_holds},
+	[RULE_INHERITED] = {.id = "inherited",
+		.severity = SEVERITY_WARNING,
+		.threshold = 1,
+		.unit = "connections held by who did not open them",
+		.what = "A connection went through fork, exec or a passed descriptor to a process "
+			"that did not open it, and the opener no longer has it. Nobody there knows "
+			"that it must be closed.",
+		.taken_back = "when its holder closes it",
+		.advice = "connect after fork, not before; keep descriptors close-on-exec; "
+			  "dispose of the pool in the child (SQLAlchemy: "
+			  "engine.dispose(close=False))",
+		.holds = inherited_holds},
+	[RULE_CHURN] = {.id = "churn",
+		.severity = SEVERITY_NOTE,
+		.threshold = 300,
+		.unit = "short connections of one process a minute",
+		.what = "A connection per query: every one costs the server a fork and a login. "
+			"It leaks nothing, but it is slow and comes in bursts. Cancel requests "
+			"are not counted.",
+		.taken_back = "when it no longer opens connection after connection",
+		.advice = "keep one connection or a small pool for the life of the process",
+		.holds = churn_holds},
+	[RULE_FD_LEAK] = {.id = "fd-leak",
+		.severity = SEVERITY_WARNING,
+		.threshold = 1,
+		.unit = "descriptors",
+		.what = "The server ended the connection and the client has not closed its end. "
+			"This costs a descriptor, not a slot.",
+		.taken_back = "when the descriptor is closed",
+		.advice = "these cost a descriptor, not a slot: handle the client's error event "
+			  "and close it",
+		.holds = fd_leak_holds},
+	[RULE_VICTIM] = {.id = "victim",
+		.severity = SEVERITY_NOTE,
+		.threshold = 1,
+		.unit = "refused connections",
+		.what = "It was turned away because the slots were taken, by others. It is named "
+			"so that it is not blamed.",
+		.taken_back = "never: a refusal stays counted",
+		.advice = "nothing is wrong with it: mend who holds the slots; let it wait and try "
+			  "again",
+		.holds = victim_holds},
+	[RULE_RELAY] = {.id = "relay",
+		.severity = SEVERITY_NOTE,
+		.threshold = 1,
+		.unit = "connections",
+		.what = "A pooler or proxy holds connections on behalf of its own clients. Holding "
+			"many is its work; who is behind it is seen on its own port.",
+		.taken_back = "never: it stays one",
+		.advice = "watch its port too (-P 5432,6432) to see who is behind it",
+		.holds = relay_holds},
+	[RULE_LEFT_OPEN] = {.id = "left-open",
+		.severity = SEVERITY_LEAK,
+		.threshold = 1,
+		.unit = "connections open when the command's grace is over",
+		.what = "Under a command (-- CMD): it has ended, its grace (--grace) is over, and "
+			"something that it started keeps connections.",
+		.taken_back = "when they are closed",
+		.advice = "wait for the processes that the command starts, or end them with it",
+		.holds = left_open_holds},
 };
 
-static void try_rule(
-	struct findings *out, const struct snapshot *s, const struct group_row *g, enum rule rule)
+enum rule rule_find(const char *id)
+{
+	int rule = 0;
+
+	while (rule < RULES && strcmp(rule_rows[rule].id, id))
+		rule++;
+	return (enum rule)rule;
+}
+
+static void try_rule(struct findings *out, struct look *look, enum rule rule,
+	const struct rule_settings *settings)
 {
 	struct finding *f = &out->rows[out->count];
+	const struct rule_row *row = &rule_rows[rule];
 
-	memset(f, 0, sizeof(*f));
-	if (!rule_rows[rule].holds(s, g, f))
+	if (settings->off[rule])
 		return;
+	memset(f, 0, sizeof(*f));
 	f->rule = rule;
-	f->severity = rule_rows[rule].severity;
-	f->group = g;
-	f->advice = xstrdup(rule_rows[rule].advice);
+	f->severity = row->severity;
+	f->group = look->group;
+	f->instance = look->instance;
+	look->threshold = settings->threshold[rule] ? settings->threshold[rule] : row->threshold;
+	if (!row->holds(look, f))
+		return;
+	f->advice = advice_of(f);
 	out->count++;
 }
 
-struct findings *findings_of(const struct snapshot *snapshot, const struct rule_settings *settings)
+static void try_rules(struct findings *out, struct look *look, const struct rule_settings *settings)
+{
+	for (int rule = 0; rule < RULES; rule++)
+		if (rule_rows[rule].about_server == (look->instance != NULL))
+			try_rule(out, look, (enum rule)rule, settings);
+}
+
+struct findings *findings_of(const struct snapshot *s, const struct rule_settings *settings)
 {
 	struct findings *out = xcalloc(1, sizeof(*out));
+	size_t most = (s->group_count + s->instance_count) * RULES;
 
-	out->rows = xcalloc(snapshot->group_count * RULES + 1, sizeof(*out->rows));
-	for (size_t g = 0; g < snapshot->group_count; g++)
-		for (int rule = 0; rule < RULES; rule++)
-			if (!settings->off[rule])
-				try_rule(out, snapshot, &snapshot->groups[g], (enum rule)rule);
+	out->rows = xcalloc(most + 1, sizeof(*out->rows));
+	for (size_t g = 0; g < s->group_count; g++) {
+		struct look look = {.snapshot = s, .group = &s->groups[g]};
+
+		try_rules(out, &look, settings);
+	}
+	for (size_t i = 0; i < s->instance_count; i++) {
+		struct look look = {.snapshot = s, .instance = &s->instances[i]};
+
+		try_rules(out, &look, settings);
+	}
 	return out;
 }
 
@@ -138,6 +190,9 @@ void findings_free(struct findings *findings)
 		return;
 	for (size_t i = 0; i < findings->count; i++)
 		free(findings->rows[i].advice);
+	for (size_t i = 0; i < findings->resolved_count; i++)
+		free(findings->resolved[i].subject);
+	free(findings->resolved);
 	free(findings->rows);
 	free(findings);
 }
@@ -148,4 +203,13 @@ const char *severity_name(enum severity severity)
 
 	_Static_assert(sizeof(names) / sizeof(names[0]) == SEVERITIES, "a name each");
 	return names[severity];
+}
+
+const char *finding_subject(const struct finding *f)
+{
+	if (f->group)
+		return f->group->name;
+	return f->instance->data_directory ? f->instance->data_directory
+	       : f->instance->program      ? f->instance->program
+					   : "server";
 }

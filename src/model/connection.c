@@ -47,16 +47,30 @@ static void crowd_change(struct crowd *crowd, __s64 by)
 		crowd->peak = crowd->open;
 }
 
+/* A process got its first open connection, or lost its last. */
+static void crowd_busy(struct crowd *crowd, struct process *process, __s64 by)
+{
+	__s64 before = process->open;
+
+	process->open = before + by > 0 ? before + by : 0; /* its opening may be lost */
+	crowd->busy += (process->open > 0) - (before > 0);
+	if (crowd->busy > crowd->busy_peak)
+		crowd->busy_peak = crowd->busy;
+}
+
 /* One more or one fewer is open: of the opener's script, and to the server. */
 static void crowds_change(struct model *model, const struct ledger_key *key, __s64 by)
 {
 	struct process *process = state_process(model, &key->process);
+	struct crowd *script =
+		crowd_get(model, process && process->identified ? process->name.script : "?");
 	char server[80];
 
 	server_crowd_name(server, sizeof(server), &key->server);
 	crowd_change(crowd_get(model, server), by);
-	crowd_change(
-		crowd_get(model, process && process->identified ? process->name.script : "?"), by);
+	crowd_change(script, by);
+	if (process)
+		crowd_busy(script, process, by);
 }
 
 static void connection_free(struct connection *conn)

@@ -307,6 +307,28 @@ static void raise_peak(const struct builder *b, const char *name, struct counts 
 		counts->peak = counts->open;
 }
 
+/* Its processes: the most connections of one, and how many had any at once. */
+static void count_crowd(const struct builder *b, struct group_row *row)
+{
+	struct crowd *crowd = NULL;
+	__u64 holding = 0;
+
+	for (size_t i = 0; i < row->process_count; i++) {
+		const struct counts *c = &row->processes[i].counts;
+
+		holding += c->open > 0;
+		if (c->peak > row->process_peak)
+			row->process_peak = c->peak;
+		if (c->open > row->process_peak)
+			row->process_peak = c->open;
+	}
+	if (b->query->group_by == GROUP_SCRIPT)
+		HASH_FIND_STR(b->model->crowds, row->name, crowd);
+	row->concurrent = holding;
+	if (crowd && crowd->busy_peak > 0 && (__u64)crowd->busy_peak > holding)
+		row->concurrent = (__u64)crowd->busy_peak;
+}
+
 static int by_number(__u64 a, __u64 b)
 {
 	return a > b ? -1 : a < b;
@@ -372,6 +394,7 @@ static void group_finish(struct builder *b, struct gather *g, struct group_row *
 			qsort(p->connections, p->connection_count, sizeof(*p->connections), by_age);
 	}
 	qsort(g->row.processes, g->row.process_count, sizeof(*g->row.processes), by_start);
+	count_crowd(b, &g->row);
 	*to = g->row;
 }
 

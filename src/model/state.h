@@ -22,6 +22,7 @@ struct process {
 	char *wrapper;
 	bool gone;
 	__s32 exit_code;
+	__s64 open; /* event by event: for its crowd's `busy` */
 	UT_hash_handle hh;
 };
 
@@ -72,6 +73,7 @@ struct ledger {
 struct crowd {
 	char *name; /* the script, or what server_crowd_name() writes */
 	__s64 open, peak;
+	__s64 busy, busy_peak; /* of a script: processes with an open connection */
 	UT_hash_handle hh;
 };
 

@@ -174,9 +174,14 @@ static json_t *finding_json(const struct finding *f)
 {
 	json_t *out = json_object(), *evidence = json_object();
 
+	char budget[256];
+
 	set_text(out, "rule", rule_rows[f->rule].id);
+	set_text(out, "subject", finding_subject(f));
 	set_text(out, "severity", severity_name(f->severity));
 	set_text(out, "sentence", f->sentence);
+	budget_text(budget, sizeof(budget), &f->budget);
+	set_text(out, "budget", *budget ? budget : NULL);
 	for (size_t i = 0; i < f->evidence_count; i++) {
 		const struct evidence *e = &f->evidence[i];
 
@@ -198,6 +203,33 @@ static json_t *findings_json(const struct findings *findings, const struct group
 	return out;
 }
 
+static json_t *resolved_json(const struct resolution *r, const struct event_session *session)
+{
+	json_t *out = json_object();
+	char time[40];
+
+	set_text(out, "rule", rule_rows[r->rule].id);
+	set_text(out, "subject", r->subject);
+	set_text(out, "severity", severity_name(r->severity));
+	set_text(out, "sentence", r->sentence);
+	format_time(time, sizeof(time), session, r->raised_at);
+	json_object_set_new(out, "raised_at", json_string(time));
+	format_time(time, sizeof(time), session, r->resolved_at);
+	json_object_set_new(out, "resolved_at", json_string(time));
+	return out;
+}
+
+static void set_findings(json_t *to, const struct snapshot *s, const struct findings *findings)
+{
+	json_t *resolved = json_array();
+
+	/* Those about a group stand with it. */
+	json_object_set_new(to, "server_findings", findings_json(findings, NULL));
+	for (size_t i = 0; i < findings->resolved_count; i++)
+		json_array_append_new(resolved, resolved_json(&findings->resolved[i], s->session));
+	json_object_set_new(to, "resolved", resolved);
+}
+
 static json_t *groups_json(const struct snapshot *s, const struct findings *findings)
 {
 	json_t *out = json_array();
@@ -209,7 +241,11 @@ static json_t *groups_json(const struct snapshot *s, const struct findings *find
 		set_text(one, group_by_name(s->group_by), row->name);
 		set_text(one, "wrapper", row->wrapper);
 		set_text(one, "runtime", row->runtime);
+		set_text(one, "role", role_name(group_role(s, row)));
 		json_object_set_new(one, "processes", json_integer((json_int_t)row->process_count));
+		json_object_set_new(
+			one, "process_peak", json_integer((json_int_t)row->process_peak));
+		json_object_set_new(one, "concurrent", json_integer((json_int_t)row->concurrent));
 		set_counts(one, &row->counts);
 		for (size_t i = 0; i < row->process_count; i++)
 			json_array_append_new(list, process_json(&row->processes[i], s->session));
@@ -287,6 +323,7 @@ static json_t *report_json(const struct snapshot *s, const struct findings *find
 	json_object_set_new(out, "older", seconds(s->older));
 	json_object_set_new(out, "servers", servers_json(s));
 	json_object_set_new(out, keys[s->group_by], groups_json(s, findings));
+	set_findings(out, s, findings);
 	json_object_set_new(out, "groups_hidden", json_integer((json_int_t)s->groups_hidden));
 	json_object_set_new(out, "connections_omitted", json_integer((json_int_t)s->forgotten));
 	json_object_set_new(out, "losses", losses_json(&s->losses));
@@ -332,6 +369,20 @@ static void ndjson_event(
 		fflush(c->out);
 }
 
+static void ndjson_transition(
+	const struct view_context *c, const struct model *m, const struct transition *t)
+{
+	json_t *object = t->raised ? finding_json(t->finding)
+				   : resolved_json(t->resolution, model_session(m));
+	char time[40];
+
+	json_object_set_new(object, "schema", json_string(CODEC_SCHEMA));
+	json_object_set_new(object, "type", json_string(t->raised ? "finding" : "leak_resolved"));
+	format_time(time, sizeof(time), model_session(m), t->time);
+	json_object_set_new(object, "timestamp", json_string(time));
+	print_object(c, object);
+}
+
 const struct view json_view = {
 	.name = "json",
 	.help = "the report as one JSON object",
@@ -344,6 +395,7 @@ const struct view ndjson_view = {
 	.name = "ndjson",
 	.help = "every event as a line of JSON, then the report",
 	.event = ndjson_event,
+	.transition = ndjson_transition,
 	.report = json_report,
 	.error = json_error,
 };

@@ -84,3 +84,32 @@ void lines_event(const struct view_context *c, const struct model *m, const unio
 	default: break;
 	}
 }
+
+static void verdict_line(const struct view_context *c, const struct model *m, __u64 time,
+	const char *what, enum rule rule, const char *subject, const char *sentence)
+{
+	char *clean = text_clean(subject, strlen(subject));
+	char *words = text_clean(sentence, strlen(sentence));
+	char clock[32], name[256];
+
+	format_clock(clock, sizeof(clock), model_session(m), time);
+	text_cut(name, sizeof(name), clean, 32, c->ascii);
+	fprintf(c->out, "%s  %-9s %s: %s: %s\n", clock, what, rule_rows[rule].id, name, words);
+	free(words);
+	free(clean);
+}
+
+void lines_transition(
+	const struct view_context *c, const struct model *m, const struct transition *t)
+{
+	char sentence[320];
+
+	if (t->raised) {
+		verdict_line(c, m, t->time, severity_name(t->finding->severity), t->finding->rule,
+			finding_subject(t->finding), t->finding->sentence);
+		return;
+	}
+	snprintf(sentence, sizeof(sentence), "was: %s", t->resolution->sentence);
+	verdict_line(
+		c, m, t->time, "resolved", t->resolution->rule, t->resolution->subject, sentence);
+}

@@ -7,6 +7,8 @@
 
 void lines_event(const struct view_context *, const struct model *, const union event *);
 
+void lines_transition(const struct view_context *, const struct model *, const struct transition *);
+
 extern const struct view text_view, json_view, ndjson_view, openmetrics_view;
 
 #endif

@@ -212,6 +212,19 @@ static void print_process(const struct view_context *c, const struct process_row
 		print_connection(c, &p->connections[i]);
 }
 
+/* "pg_activity (monitoring)" */
+static void print_group_name(
+	const struct view_context *c, const struct snapshot *s, const struct group_row *row)
+{
+	const char *role = role_name(group_role(s, row));
+	size_t taken = *role ? strlen(role) + 3 : 0, columns = name_columns(c, s);
+
+	print_name(c, row->name, columns > taken + 8 ? columns - taken : 8);
+	if (*role)
+		fprintf(c->out, " (%s)", role);
+	fputc('\n', c->out);
+}
+
 static void print_groups(const struct view_context *c, const struct snapshot *s)
 {
 	bool detail = c->detail || s->group_by == GROUP_PROCESS;
@@ -222,8 +235,7 @@ static void print_groups(const struct view_context *c, const struct snapshot *s)
 
 		fprintf(c->out, "%6zu", row->process_count);
 		print_cells(c, s, &row->counts);
-		print_name(c, row->name, name_columns(c, s));
-		fputc('\n', c->out);
+		print_group_name(c, s, row);
 		if (detail && row->wrapper)
 			fprintf(c->out, "        started by %s\n", row->wrapper);
 		for (size_t i = 0; detail && i < row->process_count; i++)
@@ -234,8 +246,9 @@ static void print_groups(const struct view_context *c, const struct snapshot *s)
 }
 
 /* Words of a sentence, indented, broken before the last column. */
-static void print_wrapped(const struct view_context *c, const char *text)
+static void print_wrapped(const struct view_context *c, const char *words)
 {
+	char *text = text_clean(words, strlen(words)); /* names of scripts are foreign text */
 	size_t column = 0, most = c->columns > 20 ? c->columns - 4 : 16;
 
 	for (const char *at = text; *at;) {
@@ -250,19 +263,50 @@ static void print_wrapped(const struct view_context *c, const char *text)
 		at += n + (at[n] ? 1 : 0);
 	}
 	fputs(".\n", c->out);
+	free(text);
 }
 
-static void print_findings(const struct view_context *c, const struct findings *findings)
+static void print_finding(const struct view_context *c, const struct finding *f)
 {
-	for (size_t i = 0; i < findings->count; i++) {
-		const struct finding *f = &findings->rows[i];
+	const char *subject = finding_subject(f);
+	char budget[256];
 
-		fprintf(c->out, "\n%s: ", rule_rows[f->rule].id);
-		print_name(c, f->group ? f->group->name : f->instance->program, 60);
+	fprintf(c->out, "\n%s: %s: ", severity_name(f->severity), rule_rows[f->rule].id);
+	print_name(c, subject, 60);
+	fputc('\n', c->out);
+	print_wrapped(c, f->sentence);
+	budget_text(budget, sizeof(budget), &f->budget);
+	if (*budget)
+		print_wrapped(c, budget);
+	print_wrapped(c, f->advice);
+}
+
+static void print_resolved(
+	const struct view_context *c, const struct snapshot *s, const struct findings *findings)
+{
+	char sentence[320], clock[32];
+
+	for (size_t i = 0; i < findings->resolved_count; i++) {
+		const struct resolution *r = &findings->resolved[i];
+
+		format_clock(clock, sizeof(clock), s->session, r->resolved_at);
+		fprintf(c->out, "\nresolved at %s: %s: ", clock, rule_rows[r->rule].id);
+		print_name(c, r->subject, 50);
 		fputc('\n', c->out);
-		print_wrapped(c, f->sentence);
-		print_wrapped(c, f->advice);
+		snprintf(sentence, sizeof(sentence), "was: %s", r->sentence);
+		print_wrapped(c, sentence);
 	}
+}
+
+/* The gravest first. */
+static void print_findings(
+	const struct view_context *c, const struct snapshot *s, const struct findings *findings)
+{
+	for (int severity = SEVERITIES - 1; severity >= 0; severity--)
+		for (size_t i = 0; i < findings->count; i++)
+			if (findings->rows[i].severity == (enum severity)severity)
+				print_finding(c, &findings->rows[i]);
+	print_resolved(c, s, findings);
 }
 
 static const struct loss_row {
@@ -311,7 +355,7 @@ static void text_report(
 		print_header(c, s);
 	if (s->group_count) {
 		print_groups(c, s);
-		print_findings(c, findings);
+		print_findings(c, s, findings);
 	} else {
 		print_nothing(c, s);
 	}
@@ -324,5 +368,6 @@ const struct view text_view = {
 	.name = "text",
 	.help = "a table for people; event lines while it runs",
 	.event = lines_event,
+	.transition = lines_transition,
 	.report = text_report,
 };

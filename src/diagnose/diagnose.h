@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* diagnose.h: what the rules share: writing evidence, the budget, and what a healthy pool is. */
+#ifndef DIAGNOSE_H
+#define DIAGNOSE_H
+
+#include <pgleaktrace/finding.h>
+
+void prove(struct finding *finding, const char *name, __u64 number, bool is_age);
+
+/* budget.c: how many of the group's processes the server can bear; fills finding->budget and its
+ * evidence. False: max_connections is not known. */
+bool budget_prove(const struct look *look, struct finding *finding);
+/* The server row of a connection. NULL: none. */
+const struct server_row *connection_server(
+	const struct snapshot *snapshot, const struct connection_row *row);
+
+/* The most connections that one pool of this process holds without being asked for more. */
+__u64 process_pool(const struct process_row *process);
+
+/* advice.c: the rule's advice, in the words of the client library if it is known. */
+char *advice_of(const struct finding *finding);
+
+/* predicates.c and holding.c */
+bool abandoned_holds(const struct look *look, struct finding *finding);
+bool idle_hoard_holds(const struct look *look, struct finding *finding);
+bool growing_holds(const struct look *look, struct finding *finding);
+bool fan_out_holds(const struct look *look, struct finding *finding);
+bool orphan_slot_holds(const struct look *look, struct finding *finding);
+bool inherited_holds(const struct look *look, struct finding *finding);
+bool churn_holds(const struct look *look, struct finding *finding);
+bool fd_leak_holds(const struct look *look, struct finding *finding);
+bool victim_holds(const struct look *look, struct finding *finding);
+bool relay_holds(const struct look *look, struct finding *finding);
+bool left_open_holds(const struct look *look, struct finding *finding);
+
+#endif

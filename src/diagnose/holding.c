@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * holding.c: the rules about what is open: idle-hoard, growing, fan-out. What is healthy here: one
+ * process with one pool, idle within the pool's size, however long.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "diagnose/diagnose.h"
+
+/* node-postgres, postgres.js, Prisma 7, asyncpg and HikariCP all open 10 unless told otherwise. */
+#define POOL_USUAL   10
+#define QUARTERS     4
+#define WINDOW_LEAST 2000000000ull /* a burst at the start of a process is no growth */
+
+__u64 process_pool(const struct process_row *process)
+{
+	(void)process;
+	return POOL_USUAL;
+}
+
+/* Slots a client may have at all; 0: not known. */
+static __u64 usable_slots(const struct snapshot *s, const struct group_row *g)
+{
+	__u64 most = 0;
+
+	for (size_t i = 0; i < g->process_count && !most; i++) {
+		const struct process_row *p = &g->processes[i];
+		const struct server_row *server =
+			p->connection_count ? connection_server(s, &p->connections[0]) : NULL;
+		__s32 reserved = server && server->instance ? server->instance->reserved : 0;
+
+		if (server && server->max_connections > reserved)
+			most = (__u64)(server->max_connections - (reserved > 0 ? reserved : 0));
+	}
+	return most;
+}
+
+struct hoard {
+	__u64 processes; /* that have idle connections */
+	__u64 holding;   /* that have open ones */
+	__u64 idle;
+	bool beyond_pool; /* one alone is idle beyond its pool */
+};
+
+static struct hoard hoard_of(const struct group_row *g)
+{
+	struct hoard h = {0};
+
+	for (size_t i = 0; i < g->process_count; i++) {
+		const struct counts *c = &g->processes[i].counts;
+
+		h.processes += c->idle > 0;
+		h.holding += c->open > 0;
+		h.idle += c->idle;
+		h.beyond_pool = h.beyond_pool || c->idle > process_pool(&g->processes[i]);
+	}
+	return h;
+}
+
+/* Several processes may each have a small pool; together they may not idle on more than the
+ * threshold, or a quarter of what a small server has. */
+static bool is_hoard(const struct hoard *h, __u64 threshold, __u64 usable)
+{
+	__u64 limit = threshold;
+
+	if (usable && usable / 4 < limit)
+		limit = usable / 4 > 1 ? usable / 4 : 2;
+	return h->beyond_pool || (h->processes > 1 && h->idle > limit);
+}
+
+bool idle_hoard_holds(const struct look *look, struct finding *f)
+{
+	const struct snapshot *s = look->snapshot;
+	const struct counts *c = &look->group->counts;
+	struct hoard h = hoard_of(look->group);
+	__u64 usable = usable_slots(s, look->group);
+	char older[24], oldest[24];
+
+	if (group_role(s, look->group) == ROLE_RELAY || !is_hoard(&h, look->threshold, usable))
+		return false;
+	if (usable && h.idle * 4 >= usable)
+		f->severity = SEVERITY_LEAK;
+	text_age(older, sizeof(older), s->older);
+	text_age(oldest, sizeof(oldest), c->oldest);
+	prove(f, "processes", h.holding, false);
+	prove(f, "open", c->open, false);
+	prove(f, "idle", c->idle, false);
+	prove(f, "older", s->older, true);
+	prove(f, "oldest", c->oldest, true);
+	budget_prove(look, f);
+	snprintf(f->sentence, sizeof(f->sentence),
+		"%llu process%s %llu connections, %llu idle for over %s, oldest %s%s",
+		(unsigned long long)h.holding, h.holding > 1 ? "es hold" : " holds",
+		(unsigned long long)c->open, (unsigned long long)c->idle, older,
+		c->oldest_at_least ? "at least " : "", oldest);
+	return true;
+}
+
+/* How a process's open connections went: at the end of each quarter of the time since its first. */
+struct course {
+	__u64 window;
+	__u64 open[QUARTERS + 1]; /* [0]: at the start */
+	__u64 still;              /* open, and no byte for the last quarter */
+};
+
+static bool course_of(const struct snapshot *s, const struct process_row *p, struct course *out)
+{
+	__u64 first = s->now;
+
+	memset(out, 0, sizeof(*out));
+	for (size_t i = 0; i < p->connection_count; i++)
+		if (p->connections[i].opened_at < first)
+			first = p->connections[i].opened_at;
+	if (first < s->started)
+		first = s->started;
+	out->window = s->now - first;
+	if (out->window < WINDOW_LEAST)
+		return false;
+	for (size_t i = 0; i < p->connection_count; i++) {
+		const struct connection_row *c = &p->connections[i];
+
+		for (int q = 0; q <= QUARTERS; q++) {
+			__u64 then = first + out->window / QUARTERS * (__u64)q;
+
+			if (q == QUARTERS)
+				then = s->now;
+			out->open[q] +=
+				c->opened_at <= then && (!c->ended_at || c->ended_at > then);
+		}
+		out->still += !c->ended_at && c->idle > out->window / QUARTERS;
+	}
+	return true;
+}
+
+/* Every quarter ends higher than the one before, beyond any pool, and what was opened is not used:
+ * a pool that fills up under load has traffic on its older connections. */
+static bool is_growing(const struct process_row *p, const struct course *c, __u64 threshold)
+{
+	for (int q = 2; q <= QUARTERS; q++)
+		if (c->open[q] <= c->open[q - 1])
+			return false;
+	return c->open[QUARTERS] > process_pool(p) && c->still * 2 >= c->open[QUARTERS] &&
+	       c->open[QUARTERS] - c->open[1] >= threshold;
+}
+
+bool growing_holds(const struct look *look, struct finding *f)
+{
+	const struct process_row *worst = NULL;
+	struct course course, best = {0};
+	char window[24];
+	__u64 rise, per_minute;
+
+	if (group_role(look->snapshot, look->group) == ROLE_RELAY)
+		return false;
+	for (size_t i = 0; i < look->group->process_count; i++) {
+		const struct process_row *p = &look->group->processes[i];
+
+		if (p->counts.open > process_pool(p) && course_of(look->snapshot, p, &course) &&
+			is_growing(p, &course, look->threshold) &&
+			course.open[QUARTERS] > best.open[QUARTERS]) {
+			worst = p;
+			best = course;
+		}
+	}
+	if (!worst)
+		return false;
+	rise = best.open[QUARTERS] - best.open[0];
+	per_minute = rise * 60000000000ull / best.window;
+	text_age(window, sizeof(window), best.window);
+	prove(f, "pid", worst->key.pid, false);
+	prove(f, "open", best.open[QUARTERS], false);
+	prove(f, "rise", rise, false);
+	prove(f, "window", best.window, true);
+	prove(f, "per_minute", per_minute, false);
+	prove(f, "unused", best.still, false);
+	budget_prove(look, f);
+	snprintf(f->sentence, sizeof(f->sentence),
+		"pid %u went from %llu to %llu open connections in %s, about %llu a minute; %llu "
+		"of them have not been used since",
+		worst->key.pid, (unsigned long long)best.open[0],
+		(unsigned long long)best.open[QUARTERS], window, (unsigned long long)per_minute,
+		(unsigned long long)best.still);
+	return true;
+}
+
+bool fan_out_holds(const struct look *look, struct finding *f)
+{
+	struct hoard h = hoard_of(look->group);
+	const struct budget *b = &f->budget;
+	__u64 slots = look->threshold;
+
+	if (h.holding < 2 || group_role(look->snapshot, look->group) == ROLE_RELAY)
+		return false;
+	if (budget_prove(look, f) && !look->threshold)
+		slots = b->slots;
+	if (!slots || h.holding * look->group->process_peak <= slots)
+		return false;
+	prove(f, "processes", h.holding, false);
+	prove(f, "product", h.holding * look->group->process_peak, false);
+	prove(f, "slots", slots, false);
+	snprintf(f->sentence, sizeof(f->sentence),
+		"%llu processes x %llu connections each come to %llu; there is room for %llu",
+		(unsigned long long)h.holding, (unsigned long long)look->group->process_peak,
+		(unsigned long long)(h.holding * look->group->process_peak),
+		(unsigned long long)slots);
+	return true;
+}

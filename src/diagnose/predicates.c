@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* predicates.c: the rules about how connections end, who holds them, and who is turned away. */
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "base/text.h"
+#include "diagnose/diagnose.h"
+
+#define SECOND       1000000000ull
+#define CHURN_WINDOW (10 * SECOND)
+
+typedef unsigned long long ull; /* for printf */
+
+void prove(struct finding *f, const char *name, __u64 number, bool is_age)
+{
+	if (f->evidence_count < EVIDENCE_MOST)
+		f->evidence[f->evidence_count++] = (struct evidence){name, number, is_age};
+}
+
+bool abandoned_holds(const struct look *look, struct finding *f)
+{
+	const struct counts *c = &look->group->counts;
+
+	if (c->abandoned < look->threshold)
+		return false;
+	prove(f, "abandoned", c->abandoned, false);
+	prove(f, "connections", c->opened + c->adopted, false);
+	snprintf(f->sentence, sizeof(f->sentence),
+		"%llu of %llu connections were never closed: the process exited", (ull)c->abandoned,
+		(ull)(c->opened + c->adopted));
+	return true;
+}
+
+static const char *orphan_end(const struct orphan_row *o, char *out, size_t size)
+{
+	if (o->manner == MANNER_EXIT && WIFSIGNALED(o->exit_code))
+		snprintf(out, size, "killed by signal %d", WTERMSIG(o->exit_code));
+	else if (o->manner == MANNER_EXIT)
+		snprintf(out, size, "exited with status %d", WEXITSTATUS(o->exit_code));
+	else
+		snprintf(out, size, "gone");
+	return out;
+}
+
+/* A backend needs a moment to notice; only one that stays is a lost slot. */
+static bool orphan_stays(const struct look *look, const struct orphan_row *o)
+{
+	return !o->since || look->snapshot->now - o->since >= SECOND;
+}
+
+bool orphan_slot_holds(const struct look *look, struct finding *f)
+{
+	const struct instance_row *in = look->instance;
+	const struct orphan_row *first = NULL;
+	char end[64], age[24], script[64] = "not seen";
+	__u64 count = 0, oldest = 0;
+
+	for (size_t i = 0; i < in->orphan_count; i++) {
+		const struct orphan_row *o = &in->orphans[i];
+
+		if (!orphan_stays(look, o))
+			continue;
+		count++;
+		if (!first || (o->since && o->since < first->since))
+			first = o;
+		if (o->since && look->snapshot->now - o->since > oldest)
+			oldest = look->snapshot->now - o->since;
+	}
+	if (count < look->threshold)
+		return false;
+	prove(f, "orphan_slots", count, false);
+	prove(f, "backend_pid", first->backend_pid, false);
+	if (oldest)
+		prove(f, "oldest", oldest, true);
+	if (first->client.pid)
+		prove(f, "client_pid", first->client.pid, false);
+	text_age(age, sizeof(age), oldest);
+	if (first->script)
+		snprintf(script, sizeof(script), "%s, pid %u", first->script, first->client.pid);
+	snprintf(f->sentence, sizeof(f->sentence),
+		"%llu slot%s taken for a client that is gone%s%s; backend %u still runs %.32s for "
+		"its client (%.48s), %.30s",
+		(ull)count, count > 1 ? "s are" : " is", oldest ? ", for " : "", oldest ? age : "",
+		first->backend_pid,
+		first->activity && *first->activity ? first->activity : "a query", script,
+		orphan_end(first, end, sizeof(end)));
+	return true;
+}
+
+/* Somebody has it, and it is not the one who opened it: not that pid, or no longer that program. */
+static const struct holder_row *heir(const struct process_row *p, const struct connection_row *c)
+{
+	if (c->ended_at || !c->holder_count)
+		return NULL;
+	for (size_t i = 0; i < c->holder_count && !p->gone; i++)
+		if (c->holders[i].pid == p->key.pid)
+			return NULL;
+	return &c->holders[0];
+}
+
+bool inherited_holds(const struct look *look, struct finding *f)
+{
+	const struct process_row *opener = NULL;
+	const struct holder_row *holder = NULL;
+	__u64 count = 0;
+
+	for (size_t i = 0; i < look->group->process_count; i++) {
+		const struct process_row *p = &look->group->processes[i];
+
+		for (size_t c = 0; c < p->connection_count; c++) {
+			const struct holder_row *h = heir(p, &p->connections[c]);
+
+			if (!h)
+				continue;
+			count++;
+			opener = opener ? opener : p;
+			holder = holder ? holder : h;
+		}
+	}
+	if (!count || count < look->threshold)
+		return false;
+	prove(f, "inherited", count, false);
+	prove(f, "opener_pid", opener->key.pid, false);
+	prove(f, "holder_pid", holder->pid, false);
+	if (holder->pid == opener->key.pid)
+		snprintf(f->sentence, sizeof(f->sentence),
+			"%llu connection%s outlived exec: pid %u is another program now and has no "
+			"use for %s",
+			(ull)count, count > 1 ? "s" : "", holder->pid, count > 1 ? "them" : "it");
+	else
+		snprintf(f->sentence, sizeof(f->sentence),
+			"%llu connection%s opened by pid %u%s %s held by pid %u, which did not "
+			"open %s",
+			(ull)count, count > 1 ? "s" : "", opener->key.pid,
+			opener->gone ? " (gone)" : "", count > 1 ? "are" : "is", holder->pid,
+			count > 1 ? "them" : "it");
+	return true;
+}
+
+/* Short-lived connections that the process closed of late; a cancel request is none. */
+static __u64 churned(const struct snapshot *s, const struct process_row *p)
+{
+	__u64 count = 0;
+
+	for (size_t i = 0; i < p->connection_count; i++) {
+		const struct connection_row *c = &p->connections[i];
+
+		count += c->ended_at && c->ending == ENDING_CLOSED &&
+			 c->purpose != PURPOSE_CANCEL && c->age < SECOND &&
+			 s->now - c->ended_at < CHURN_WINDOW;
+	}
+	return count;
+}
+
+bool churn_holds(const struct look *look, struct finding *f)
+{
+	const struct process_row *worst = NULL;
+	__u64 most = 0;
+
+	if (group_role(look->snapshot, look->group) == ROLE_RELAY)
+		return false;
+	for (size_t i = 0; i < look->group->process_count; i++) {
+		__u64 n = churned(look->snapshot, &look->group->processes[i]);
+
+		if (n > most) {
+			most = n;
+			worst = &look->group->processes[i];
+		}
+	}
+	if (!worst || most * 6 < look->threshold) /* six windows are a minute */
+		return false;
+	prove(f, "pid", worst->key.pid, false);
+	prove(f, "connections", most, false);
+	prove(f, "window", CHURN_WINDOW, true);
+	prove(f, "opened", worst->counts.opened, false);
+	snprintf(f->sentence, sizeof(f->sentence),
+		"pid %u opened and closed %llu connections in the last 10 s, each for less than a "
+		"second",
+		worst->key.pid, (ull)most);
+	return true;
+}
+
+/* An application notices the server's goodbye when it next looks: a second is soon enough. */
+bool fd_leak_holds(const struct look *look, struct finding *f)
+{
+	const struct group_row *g = look->group;
+	__u64 fresh = 0, stale;
+
+	for (size_t i = 0; i < g->process_count; i++)
+		for (size_t c = 0; c < g->processes[i].connection_count; c++) {
+			const struct connection_row *row = &g->processes[i].connections[c];
+
+			fresh += row->held && look->snapshot->now - row->ended_at < SECOND;
+		}
+	stale = g->counts.fd_leak > fresh ? g->counts.fd_leak - fresh : 0;
+	if (!stale || stale < look->threshold)
+		return false;
+	prove(f, "fd_leak", stale, false);
+	snprintf(f->sentence, sizeof(f->sentence),
+		"%llu descriptor%s still open, of connections that the server has ended",
+		(ull)stale, stale > 1 ? "s are" : " is");
+	return true;
+}
+
+/* Refused because the server is full: the SQLSTATE says so, or nobody could read it. */
+static __u64 refused_for_room(const struct group_row *g, bool *is_inferred)
+{
+	__u64 other = 0;
+
+	*is_inferred = false;
+	for (size_t i = 0; i < g->process_count; i++)
+		for (size_t c = 0; c < g->processes[i].connection_count; c++) {
+			const struct connection_row *row = &g->processes[i].connections[c];
+
+			if (row->ending != ENDING_REFUSED)
+				continue;
+			other += row->sqlstate && *row->sqlstate && strcmp(row->sqlstate, "53300");
+			*is_inferred = *is_inferred || row->refusal_inferred;
+		}
+	return g->counts.refused > other ? g->counts.refused - other : 0;
+}
+
+static bool holds_more(const struct counts *a, const struct counts *b)
+{
+	if (a->idle != b->idle)
+		return a->idle > b->idle;
+	return a->open != b->open ? a->open > b->open : a->peak > b->peak;
+}
+
+bool victim_holds(const struct look *look, struct finding *f)
+{
+	const struct snapshot *s = look->snapshot;
+	const struct group_row *culprit = NULL;
+	const struct counts *own = &look->group->counts;
+	bool is_inferred;
+	__u64 refused = refused_for_room(look->group, &is_inferred);
+
+	if (!refused || refused < look->threshold)
+		return false;
+	for (size_t i = 0; i < s->group_count; i++)
+		if (&s->groups[i] != look->group &&
+			(!culprit || holds_more(&s->groups[i].counts, &culprit->counts)))
+			culprit = &s->groups[i];
+	/* Who holds the most itself has itself to thank. */
+	if (!culprit || !holds_more(&culprit->counts, own) ||
+		(culprit->counts.open <= own->open && culprit->counts.peak <= own->peak))
+		return false;
+	prove(f, "refused", refused, false);
+	prove(f, "culprit_open", culprit->counts.open, false);
+	prove(f, "culprit_idle", culprit->counts.idle, false);
+	prove(f, "culprit_peak", culprit->counts.peak, false);
+	snprintf(f->sentence, sizeof(f->sentence),
+		"%llu connection%s refused%s, too many clients; most slots are held by %.100s "
+		"(%llu "
+		"open, %llu idle, at most %llu)",
+		(ull)refused, refused > 1 ? "s were" : " was",
+		is_inferred ? " (told by their shape)" : "", culprit->name,
+		(ull)culprit->counts.open, (ull)culprit->counts.idle, (ull)culprit->counts.peak);
+	return true;
+}
+
+bool relay_holds(const struct look *look, struct finding *f)
+{
+	const struct counts *c = &look->group->counts;
+
+	if (group_role(look->snapshot, look->group) != ROLE_RELAY || c->peak < look->threshold)
+		return false;
+	prove(f, "open", c->open, false);
+	prove(f, "peak", c->peak, false);
+	snprintf(f->sentence, sizeof(f->sentence),
+		"a pooler or proxy: its %llu connection%s others', who connect to it", (ull)c->peak,
+		c->peak == 1 ? " is" : "s are");
+	return true;
+}
+
+/* Under a command: its grace is over, and something that it started keeps connections. */
+bool left_open_holds(const struct look *look, struct finding *f)
+{
+	const struct event_command *command = look->snapshot->command;
+	const struct counts *c = &look->group->counts;
+	char grace[24];
+
+	if (!command || !command->ended || c->open < look->threshold)
+		return false;
+	text_age(grace, sizeof(grace), command->grace);
+	prove(f, "open", c->open, false);
+	prove(f, "grace", command->grace, true);
+	snprintf(f->sentence, sizeof(f->sentence),
+		"%llu connection%s still open %s after the command ended", (ull)c->open,
+		c->open > 1 ? "s are" : " is", grace);
+	return true;
+}

@@ -1,0 +1,435 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* test_rules.c: each rule fires on what it is made for and stays silent on healthy clients. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include "rig.h"
+
+#define NODE "/usr/bin/node"
+
+static void abandoned(void **state)
+{
+	struct rig *r = rig_new();
+	struct group_row *leaky = rig_group(r, "seed.js"), *honest = rig_group(r, "honest.js");
+	struct process_row *p = rig_process(leaky, NODE), *q = rig_process(honest, NODE);
+	const struct finding *f;
+
+	(void)state;
+	rig_connection(r, leaky, p, 10 * SECOND, 0, ENDING_ABANDONED, 5 * SECOND);
+	rig_connection(r, leaky, p, 10 * SECOND, 0, ENDING_CLOSED, 5 * SECOND);
+	for (int i = 0; i < 30; i++)
+		rig_connection(r, honest, q, 10 * SECOND, 0, ENDING_CLOSED, 5 * SECOND);
+	f = rig_find(r, RULE_ABANDONED, "seed.js");
+	assert_non_null(f);
+	assert_int_equal(f->severity, SEVERITY_LEAK);
+	assert_string_equal(f->sentence, "1 of 2 connections were never closed: the process exited");
+	assert_int_equal(rig_evidence(f, "abandoned"), 1);
+	assert_int_equal(rig_count_findings(r), 1); /* who closes everything is not named */
+}
+
+static void a_pool_idle_within_its_size_is_healthy(void **state)
+{
+	struct rig *r = rig_new();
+	struct group_row *g = rig_group(r, "api.js");
+
+	(void)state;
+	rig_limit(r, 20, 3, 10);
+	rig_open(r, g, rig_process(g, NODE), 10, 3600 * SECOND);
+	assert_int_equal(rig_count_findings(r), 0);
+}
+
+static void two_idle_sessions_are_healthy(void **state)
+{
+	struct rig *r = rig_new();
+	struct group_row *g = rig_group(r, "psql");
+
+	(void)state;
+	rig_limit(r, 100, 3, 2);
+	rig_open(r, g, rig_process(g, "/usr/bin/psql"), 1, 900 * SECOND);
+	rig_open(r, g, rig_process(g, "/usr/bin/psql"), 1, 900 * SECOND);
+	assert_int_equal(rig_count_findings(r), 0);
+}
+
+static void idle_hoard_beyond_a_pool(void **state)
+{
+	struct rig *r = rig_new();
+	struct group_row *g = rig_group(r, "sync.js");
+	const struct finding *f;
+
+	(void)state;
+	rig_open(r, g, rig_process(g, NODE), 11, 120 * SECOND);
+	f = rig_find(r, RULE_IDLE_HOARD, "sync.js");
+	assert_non_null(f);
+	assert_string_equal(f->sentence,
+		"1 process holds 11 connections, 11 idle for over 1m00s, oldest 2m01s");
+	assert_false(f->budget.known);
+}
+
+static void idle_hoard_of_many(void **state)
+{
+	struct rig *r = rig_new();
+	struct group_row *g = rig_group(r, "sync.js"), *other = rig_group(r, "api.js");
+	const struct finding *f;
+	char text[256];
+
+	(void)state;
+	rig_limit(r, 100, 3, 69); /* 2 of them are nobody's we know */
+	for (int i = 0; i < 19; i++)
+		rig_open(r, g, rig_process(g, NODE), 3, 120 * SECOND);
+	rig_open(r, other, rig_process(other, NODE), 10, SECOND);
+	f = rig_find(r, RULE_IDLE_HOARD, "sync.js");
+	assert_non_null(f);
+	assert_int_equal(f->severity, SEVERITY_LEAK); /* over a quarter of the server */
+	assert_int_equal(f->budget.others, 12);
+	assert_int_equal(rig_evidence(f, "safe_processes"), 28); /* (100 - 3 - 12) / 3 */
+	assert_int_equal(rig_evidence(f, "recommended_limit"), 4);
+	budget_text(text, sizeof(text), &f->budget);
+	assert_string_equal(text, "(100 max_connections - 3 reserved - 12 others) / 3 per process = "
+				  "28 processes at once; 19 ran: at most 4 connections each");
+	assert_null(rig_find(r, RULE_IDLE_HOARD, "api.js"));
+	assert_non_null(strstr(f->advice, "at most 4 connections per process"));
+}
+
+static void idle_hoard_of_a_small_server(void **state)
+{
+	struct rig *r = rig_new();
+	struct group_row *g = rig_group(r, "sync.js");
+
+	(void)state;
+	for (int i = 0; i < 3; i++)
+		rig_open(r, g, rig_process(g, NODE), 2, 120 * SECOND);
+	assert_null(rig_find(r, RULE_IDLE_HOARD, "sync.js"));
+	rig_limit(r, 20, 3, 6);
+	assert_non_null(rig_find(r, RULE_IDLE_HOARD, "sync.js"));
+}
+
+static void growing(void **state)
+{
+	struct rig *r = rig_new();
+	struct group_row *g = rig_group(r, "loop.js"), *busy = rig_group(r, "busy.js"),
+			 *step = rig_group(r, "step.js");
+	struct process_row *p = rig_process(g, NODE), *q = rig_process(busy, NODE),
+			   *o = rig_process(step, NODE);
+	const struct finding *f;
+
+	(void)state;
+	for (__u64 i = 20; i > 0; i--) { /* one a second, never used again */
+		rig_connection(r, g, p, i * SECOND, i * SECOND, ENDING_NONE, 0);
+		rig_connection(r, busy, q, i * SECOND, SECOND / 10, ENDING_NONE, 0);
+		rig_connection(r, step, o, 20 * SECOND, 20 * SECOND, ENDING_NONE, 0);
+	}
+	f = rig_find(r, RULE_GROWING, "loop.js");
+	assert_non_null(f);
+	assert_int_equal(rig_evidence(f, "open"), 20);
+	assert_int_equal(rig_evidence(f, "pid"), p->key.pid);
+	assert_null(rig_find(r, RULE_GROWING, "busy.js")); /* a pool that fills up under load */
+	assert_null(rig_find(r, RULE_GROWING, "step.js")); /* all at once, then no more */
+}
+
+static void growing_needs_more_than_a_pool(void **state)
+{
+	struct rig *r = rig_new();
+	struct group_row *g = rig_group(r, "lazy.js");
+	struct process_row *p = rig_process(g, NODE);
+
+	(void)state;
+	for (__u64 i = 10; i > 0; i--)
+		rig_connection(r, g, p, i * 2 * SECOND, i * 2 * SECOND, ENDING_NONE, 0);
+	assert_null(rig_find(r, RULE_GROWING, "lazy.js"));
+}
+
+static void growing_counts_what_closed(void **state)
+{
+	struct rig *r = rig_new();
+	struct group_row *g = rig_group(r, "level.js");
+	struct process_row *p = rig_process(g, NODE);
+
+	(void)state;
+	rig_open(r, g, p, 12, 40 * SECOND);
+	for (__u64 i = 40; i > 1; i--) /* opens and closes: level */
+		rig_connection(r, g, p, i * SECOND, 0, ENDING_CLOSED, (i - 1) * SECOND);
+	assert_null(rig_find(r, RULE_GROWING, "level.js"));
+}
+
+static void fan_out(void **state)
+{
+	struct rig *r = rig_new();
+	struct group_row *g = rig_group(r, "job.js");
+	const struct finding *f;
+
+	(void)state;
+	for (int i = 0; i < 11; i++)
+		rig_open(r, g, rig_process(g, NODE), i ? 3 : 10, SECOND);
+	assert_null(rig_find(r, RULE_FAN_OUT, "job.js")); /* limit not known */
+	rig_limit(r, 200, 3, 40);
+	assert_null(rig_find(r, RULE_FAN_OUT, "job.js")); /* room enough */
+	rig_limit(r, 100, 3, 40);
+	f = rig_find(r, RULE_FAN_OUT, "job.js");
+	assert_non_null(f);
+	assert_string_equal(f->sentence,
+		"11 processes x 10 connections each come to 110; there is room for 97");
+}
+
+static void one_process_never_fans_out(void **state)
+{
+	struct rig *r = rig_new();
+	struct group_row *g = rig_group(r, "job.js");
+
+	(void)state;
+	rig_open(r, g, rig_process(g, NODE), 10, SECOND);
+	rig_limit(r, 8, 3, 5);
+	assert_null(rig_find(r, RULE_FAN_OUT, "job.js"));
+}
+
+static void orphan_slot(void **state)
+{
+	struct rig *r = rig_new();
+	struct orphan_row orphan = {.backend_pid = 4711,
+		.since = NOW - 42 * SECOND,
+		.activity = "SELECT",
+		.script = "psql",
+		.client = {.pid = 99},
+		.manner = MANNER_EXIT,
+		.exit_code = 9};
+	const struct finding *f;
+
+	(void)state;
+	rig_limit(r, 100, 3, 1);
+	assert_int_equal(rig_count_findings(r), 0);
+	r->instance.orphans = &orphan;
+	r->instance.orphan_count = 1;
+	f = rig_find(r, RULE_ORPHAN_SLOT, "postgres");
+	assert_non_null(f);
+	assert_null(f->group);
+	assert_string_equal(f->sentence,
+		"1 slot is taken for a client that is gone, for 42s; backend 4711 still runs SELECT "
+		"for its client (psql, pid 99), killed by signal 9");
+	orphan.since = NOW - SECOND / 2; /* it may not have noticed yet */
+	assert_null(rig_find(r, RULE_ORPHAN_SLOT, "postgres"));
+}
+
+static void inherited(void **state)
+{
+	struct rig *r = rig_new();
+	struct group_row *g = rig_group(r, "fork.py"), *shared = rig_group(r, "workers.py");
+	struct process_row *p = rig_process(g, "/usr/bin/python3"),
+			   *q = rig_process(shared, "/usr/bin/python3");
+	struct holder_row child = {.pid = 7, .fd = 3}, both[] = {{.pid = 7, .fd = 3}, {.pid = 0, .fd = 3}};
+	struct connection_row *c = rig_connection(r, g, p, 5 * SECOND, 0, ENDING_NONE, 0),
+			      *d = rig_connection(r, shared, q, 5 * SECOND, 0, ENDING_NONE, 0);
+	const struct finding *f;
+
+	(void)state;
+	c->holders = &child;
+	c->holder_count = 1;
+	both[1].pid = q->key.pid; /* a child that has it too is no heir */
+	d->holders = both;
+	d->holder_count = 2;
+	f = rig_find(r, RULE_INHERITED, "fork.py");
+	assert_non_null(f);
+	assert_int_equal(rig_evidence(f, "holder_pid"), 7);
+	assert_null(rig_find(r, RULE_INHERITED, "workers.py"));
+	child.pid = p->key.pid;
+	assert_null(rig_find(r, RULE_INHERITED, "fork.py"));
+	p->gone = true; /* the same pid runs another program now */
+	f = rig_find(r, RULE_INHERITED, "fork.py");
+	assert_non_null(f);
+	assert_non_null(strstr(f->sentence, "outlived exec"));
+}
+
+static void churn(void **state)
+{
+	struct rig *r = rig_new();
+	struct group_row *g = rig_group(r, "cgi.php"), *cancel = rig_group(r, "psql"),
+			 *slow = rig_group(r, "cron.py"), *past = rig_group(r, "batch.py");
+	struct process_row *p = rig_process(g, "/usr/bin/php"), *q = rig_process(cancel, "/usr/bin/psql"),
+			   *o = rig_process(slow, "/usr/bin/python3"),
+			   *l = rig_process(past, "/usr/bin/python3");
+	const struct finding *f;
+
+	(void)state;
+	for (__u64 i = 0; i < 60; i++) {
+		__u64 ended = i * SECOND / 10;
+
+		rig_connection(r, g, p, ended + SECOND / 20, 0, ENDING_CLOSED, ended);
+		rig_connection(r, cancel, q, ended + SECOND / 20, 0, ENDING_CLOSED, ended)->purpose =
+			PURPOSE_CANCEL;
+		rig_connection(r, past, l, ended + 20 * SECOND, 0, ENDING_CLOSED, ended + 19 * SECOND + SECOND / 2);
+	}
+	for (__u64 i = 0; i < 9; i++)
+		rig_connection(r, slow, o, i * SECOND + SECOND / 2, 0, ENDING_CLOSED, i * SECOND);
+	f = rig_find(r, RULE_CHURN, "cgi.php");
+	assert_non_null(f);
+	assert_int_equal(f->severity, SEVERITY_NOTE);
+	assert_int_equal(rig_count_findings(r), 1); /* nor a cancel request, nor one a second, nor long ago */
+}
+
+static void fd_leak(void **state)
+{
+	struct rig *r = rig_new();
+	struct group_row *g = rig_group(r, "old.js"), *fresh = rig_group(r, "new.js");
+
+	(void)state;
+	rig_connection(r, g, rig_process(g, NODE), 90 * SECOND, 0, ENDING_HUNG_UP, 30 * SECOND)->held = true;
+	g->counts.fd_leak = 1;
+	rig_connection(r, fresh, rig_process(fresh, NODE), 90 * SECOND, 0, ENDING_HUNG_UP, SECOND / 10)
+		->held = true;
+	fresh->counts.fd_leak = 1;
+	assert_non_null(rig_find(r, RULE_FD_LEAK, "old.js"));
+	assert_null(rig_find(r, RULE_FD_LEAK, "new.js")); /* it had no time to notice */
+}
+
+static void refuse(struct rig *r, struct group_row *g, int count, const char *sqlstate)
+{
+	struct process_row *p = rig_process(g, NODE);
+
+	for (int i = 0; i < count; i++)
+		rig_connection(r, g, p, 5 * SECOND, 0, ENDING_REFUSED, 5 * SECOND)->sqlstate = sqlstate;
+}
+
+static void victims_are_not_culprits(void **state)
+{
+	struct rig *r = rig_new();
+	struct group_row *hoarder = rig_group(r, "sync.js"), *victim = rig_group(r, "api.js"),
+			 *innocent = rig_group(r, "report.js"), *typo = rig_group(r, "typo.js");
+	const struct finding *f;
+
+	(void)state;
+	for (int i = 0; i < 9; i++)
+		rig_open(r, hoarder, rig_process(hoarder, NODE), 10, 120 * SECOND);
+	refuse(r, hoarder, 5, "53300"); /* refused too, but by its own doing */
+	refuse(r, victim, 12, "53300");
+	rig_open(r, innocent, rig_process(innocent, NODE), 2, SECOND);
+	refuse(r, typo, 3, "28P01"); /* a wrong password */
+	f = rig_find(r, RULE_VICTIM, "api.js");
+	assert_non_null(f);
+	assert_int_equal(f->severity, SEVERITY_NOTE);
+	assert_string_equal(f->sentence,
+		"12 connections were refused, too many clients; most slots are held by sync.js (90 "
+		"open, 90 idle, at most 90)");
+	assert_non_null(rig_find(r, RULE_IDLE_HOARD, "sync.js"));
+	assert_int_equal(rig_count_findings(r), 2);
+}
+
+static void who_fills_the_server_itself_is_no_victim(void **state)
+{
+	struct rig *r = rig_new();
+	struct group_row *g = rig_group(r, "job.js"), *small = rig_group(r, "psql");
+
+	(void)state;
+	for (int i = 0; i < 30; i++)
+		rig_open(r, g, rig_process(g, NODE), 1, SECOND);
+	refuse(r, g, 100, "53300");
+	rig_open(r, small, rig_process(small, "/usr/bin/psql"), 1, 900 * SECOND);
+	assert_null(rig_find(r, RULE_VICTIM, "job.js"));
+}
+
+static void a_pooler_is_a_relay_and_nothing_else(void **state)
+{
+	struct rig *r = rig_new();
+	struct group_row *g = rig_group(r, "pgbouncer"), *fake = rig_group(r, "pgbouncer.js");
+
+	(void)state;
+	rig_limit(r, 100, 3, 50);
+	for (int i = 0; i < 2; i++)
+		rig_open(r, g, rig_process(g, "/usr/sbin/pgbouncer (deleted)"), 25, 900 * SECOND);
+	rig_open(r, fake, rig_process(fake, NODE), 1, SECOND);
+	assert_non_null(rig_find(r, RULE_RELAY, "pgbouncer"));
+	assert_int_equal(rig_count_findings(r), 1);
+	assert_int_equal(group_role(&r->s, g), ROLE_RELAY);
+	assert_int_equal(group_role(&r->s, fake), ROLE_CLIENT);
+}
+
+static void what_listens_as_a_relay_is_one(void **state)
+{
+	struct rig *r = rig_new();
+	struct group_row *g = rig_group(r, "myproxy");
+	struct process_row *p = rig_process(g, "/opt/myproxy");
+
+	(void)state;
+	rig_open(r, g, p, 30, 900 * SECOND);
+	r->instance = (struct instance_row){.kind = SERVER_RELAY, .process = p->key, .program = "myproxy"};
+	r->s.instances = &r->instance;
+	r->s.instance_count = 1;
+	assert_non_null(rig_find(r, RULE_RELAY, "myproxy"));
+	assert_int_equal(rig_count_findings(r), 1);
+}
+
+static void monitors_are_marked_and_counted(void **state)
+{
+	struct rig *r = rig_new();
+	struct group_row *g = rig_group(r, "/usr/bin/pg_activity"), *e = rig_group(r, "postgres_exporter");
+
+	(void)state;
+	rig_open(r, g, rig_process(g, "/usr/bin/python3.11"), 1, SECOND);
+	rig_open(r, e, rig_process(e, "/usr/bin/postgres_exporter"), 12, 120 * SECOND);
+	assert_int_equal(group_role(&r->s, g), ROLE_MONITOR);
+	assert_int_equal(group_role(&r->s, e), ROLE_MONITOR);
+	assert_non_null(rig_find(r, RULE_IDLE_HOARD, "postgres_exporter")); /* they have leaked */
+}
+
+static void rules_can_be_turned_off_and_given_a_threshold(void **state)
+{
+	struct rig *r = rig_new();
+	struct group_row *g = rig_group(r, "two.js");
+	struct rule_settings settings = {.threshold = {[RULE_IDLE_HOARD] = 3}};
+	struct findings *f;
+
+	(void)state;
+	rig_open(r, g, rig_process(g, NODE), 2, 120 * SECOND);
+	rig_open(r, g, rig_process(g, NODE), 2, 120 * SECOND);
+	assert_int_equal(rig_count_findings(r), 0);
+	f = findings_of(&r->s, &settings);
+	assert_int_equal(f->count, 1);
+	findings_free(f);
+	settings.off[RULE_IDLE_HOARD] = true;
+	f = findings_of(&r->s, &settings);
+	assert_int_equal(f->count, 0);
+	findings_free(f);
+}
+
+static void every_rule_is_whole(void **state)
+{
+	(void)state;
+	for (int i = 0; i < RULES; i++) {
+		assert_int_equal(rule_find(rule_rows[i].id), i);
+		assert_non_null(rule_rows[i].holds);
+		assert_true(strlen(rule_rows[i].what) > 40);
+		assert_true(strlen(rule_rows[i].taken_back) > 4);
+		assert_true(strlen(rule_rows[i].advice) > 10);
+		assert_non_null(rule_rows[i].unit);
+	}
+	assert_int_equal(rule_find("no such"), RULES);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(abandoned),
+		cmocka_unit_test(a_pool_idle_within_its_size_is_healthy),
+		cmocka_unit_test(two_idle_sessions_are_healthy),
+		cmocka_unit_test(idle_hoard_beyond_a_pool),
+		cmocka_unit_test(idle_hoard_of_many),
+		cmocka_unit_test(idle_hoard_of_a_small_server),
+		cmocka_unit_test(growing),
+		cmocka_unit_test(growing_needs_more_than_a_pool),
+		cmocka_unit_test(growing_counts_what_closed),
+		cmocka_unit_test(fan_out),
+		cmocka_unit_test(one_process_never_fans_out),
+		cmocka_unit_test(orphan_slot),
+		cmocka_unit_test(inherited),
+		cmocka_unit_test(churn),
+		cmocka_unit_test(fd_leak),
+		cmocka_unit_test(victims_are_not_culprits),
+		cmocka_unit_test(who_fills_the_server_itself_is_no_victim),
+		cmocka_unit_test(a_pooler_is_a_relay_and_nothing_else),
+		cmocka_unit_test(what_listens_as_a_relay_is_one),
+		cmocka_unit_test(monitors_are_marked_and_counted),
+		cmocka_unit_test(rules_can_be_turned_off_and_given_a_threshold),
+		cmocka_unit_test(every_rule_is_whole),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
