@@ -15,6 +15,16 @@
  */
 #include "pgleaktrace.bpf.h"
 
+/* What a refusal looks like from outside: bytes of a StartupMessage, of an ErrorResponse (a
+ * session's greeting is longer), of a TLS record that holds one; and how soon it comes. */
+#define SHAPE_STARTUP_LEAST 16
+#define SHAPE_STARTUP_MOST  1024
+#define SHAPE_ERROR_LEAST   60
+#define SHAPE_ERROR_MOST    256
+#define SHAPE_RECORD_LEAST  96
+#define SHAPE_RECORD_MOST   300
+#define SHAPE_LIFE	    10000000000ull /* ns */
+
 /* Set before load, see --port. */
 const volatile __u16 watched_ports[EVENT_PORTS] = {5432};
 const volatile __u32 watched_count = 1;
@@ -58,16 +68,11 @@ __hidden bool connection_watched(struct sock *sk)
 	return port_watched(bpf_ntohs(sk->__sk_common.skc_dport));
 }
 
-/* Nothing follows a Terminate: the mark stays. */
-__hidden void connection_sends(struct bpf_sock *sk, struct __sk_buff *skb)
+__hidden struct connection *connection_of_packet(struct bpf_sock *sk)
 {
-	struct connection *conn;
-
 	if (!port_watched(bpf_ntohs((__u16)sk->dst_port)))
-		return;
-	conn = bpf_sk_storage_get(&connections, sk, 0, 0);
-	if (conn && conn->phase == PHASE_OPEN && wire_terminates(skb))
-		conn->terminated = 1;
+		return NULL;
+	return bpf_sk_storage_get(&connections, sk, 0, 0);
 }
 
 static void map_address(__u8 *to, __be32 v4)
@@ -118,7 +123,7 @@ static void emit_open(struct sock *sk, struct connection *conn)
 {
 	struct event_open event = {
 		.head = {EVENT_OPEN, sizeof(event), conn->opened_at},
-		.cookie = connection_cookie(sk),
+		.cookie = conn->cookie,
 		.ledger = conn->ledger,
 		.attempted_at = conn->attempted_at,
 		.attribution = (__u16)conn->attribution,
@@ -147,7 +152,10 @@ __hidden void connection_attempt(struct sock *sk)
 	server_of(sk, &conn->ledger.server);
 	conn->attempted_at = bpf_ktime_get_boot_ns();
 	conn->opened_at = 0;
-	conn->terminated = 0;
+	conn->cookie = connection_cookie(sk);
+	if (conn->reading)
+		wire_forget(sk);
+	__builtin_memset(&conn->tail, 0, sizeof(*conn) - offsetof(struct connection, tail));
 	conn->tid = (__u32)bpf_get_current_pid_tgid();
 	conn->attribution = ATTRIBUTION_CONNECT;
 	bpf_get_current_comm(conn->comm, sizeof(conn->comm));
@@ -173,6 +181,18 @@ static void established(struct sock *sk, struct connection *conn)
 	emit_open(sk, conn);
 }
 
+/* Who sends has been established, even if the kernel skipped to tell. */
+__hidden void connection_speaks(struct bpf_sock *sk, struct connection *conn)
+{
+	struct tcp_sock *tcp;
+
+	if (conn->phase != PHASE_CONNECTING)
+		return;
+	tcp = bpf_skc_to_tcp_sock(sk);
+	if (tcp)
+		established((struct sock *)tcp, conn);
+}
+
 static void failed(struct sock *sk, struct connection *conn, enum manner manner, int error)
 {
 	struct event_fail event = {
@@ -190,7 +210,7 @@ static void failed(struct sock *sk, struct connection *conn, enum manner manner,
 	totals = ledger_find(&conn->ledger);
 	if (totals)
 		__sync_fetch_and_add(&totals->failed, 1);
-	event.cookie = connection_cookie(sk);
+	event.cookie = conn->cookie;
 	__builtin_memcpy(event.comm, conn->comm, sizeof(event.comm));
 	output_detail(&event, sizeof(event));
 }
@@ -201,6 +221,8 @@ static void book_ending(struct totals *totals, enum ending ending, bool held)
 		__sync_fetch_and_add(&totals->closed, 1);
 	else if (ending == ENDING_ABANDONED)
 		__sync_fetch_and_add(&totals->abandoned, 1);
+	else if (ending == ENDING_REFUSED)
+		__sync_fetch_and_add(&totals->refused, 1);
 	else
 		__sync_fetch_and_add(&totals->hung_up, 1);
 	__sync_fetch_and_add(&totals->open, -1);
@@ -216,6 +238,36 @@ static void traffic(struct sock *sk, __u64 *sent, __u64 *received)
 		return;
 	*sent = tcp->bytes_acked ? tcp->bytes_acked - 1 : 0; /* the SYN counts as one */
 	*received = tcp->bytes_received;
+}
+
+/*
+ * Could an end that nobody could read have been a refusal? Under TLS: the server's last record is
+ * what an ErrorResponse fills and the greeting of a session exceeds; a close_notify after it says
+ * nothing against it. Without the wire: it ended soon, after a few words of that length, and not
+ * because a process died.
+ */
+static bool refused_by_shape(const struct connection *conn, const struct event_end *event)
+{
+	if (conn->started)
+		return false;
+	if (conn->reading)
+		return conn->reply >= SHAPE_RECORD_LEAST && conn->reply < SHAPE_RECORD_MOST;
+	return conn->attribution == ATTRIBUTION_CONNECT && event->manner != MANNER_EXIT &&
+	       event->manner != MANNER_TIMEOUT &&
+	       event->head.time - conn->opened_at < SHAPE_LIFE &&
+	       event->sent >= SHAPE_STARTUP_LEAST && event->sent < SHAPE_STARTUP_MOST &&
+	       event->received >= SHAPE_ERROR_LEAST && event->received < SHAPE_ERROR_MOST;
+}
+
+/* The FATAL before the session decides, whoever closes first after it. */
+static __u16 refusal_or(struct sock *sk, struct connection *conn, const struct event_end *event)
+{
+	if (conn->refused)
+		return ENDING_REFUSED;
+	if (!refused_by_shape(conn, event))
+		return event->ending;
+	wire_infer(sk, conn);
+	return ENDING_REFUSED;
 }
 
 /* The owner ended it: current is the closer, whoever opened it. */
@@ -242,13 +294,14 @@ static void ended_by_owner(struct sock *sk, struct connection *conn, enum manner
 	} else if (process_in_exec(task)) {
 		event.manner = MANNER_EXEC;
 	}
+	traffic(sk, &event.sent, &event.received);
+	event.ending = refusal_or(sk, conn, &event);
 	totals = ledger_find(&conn->ledger);
 	if (totals)
 		book_ending(totals, event.ending, false);
-	event.cookie = connection_cookie(sk);
+	event.cookie = conn->cookie;
 	process_key_of(task, &event.closer);
 	bpf_get_current_comm(event.comm, sizeof(event.comm));
-	traffic(sk, &event.sent, &event.received);
 	output_detail(&event, sizeof(event));
 }
 
@@ -269,13 +322,14 @@ static void ended_by_server(struct sock *sk, struct connection *conn, enum manne
 
 	if (!step(conn, PHASE_OPEN, gone ? PHASE_ENDED : PHASE_HELD))
 		return;
-	totals = ledger_find(&conn->ledger);
-	if (totals)
-		book_ending(totals, event.ending, !gone);
-	event.cookie = connection_cookie(sk);
 	traffic(sk, &event.sent, &event.received);
 	if (manner == MANNER_FIN && event.received)
 		event.received--; /* the FIN counts as one */
+	event.ending = refusal_or(sk, conn, &event);
+	totals = ledger_find(&conn->ledger);
+	if (totals)
+		book_ending(totals, event.ending, !gone);
+	event.cookie = conn->cookie;
 	output_detail(&event, sizeof(event));
 }
 
@@ -292,7 +346,7 @@ static void released(struct sock *sk, struct connection *conn)
 	totals = ledger_find(&conn->ledger);
 	if (totals)
 		__sync_fetch_and_add(&totals->held, -1);
-	event.cookie = connection_cookie(sk);
+	event.cookie = conn->cookie;
 	output_detail(&event, sizeof(event));
 }
 
@@ -407,6 +461,7 @@ __hidden void connection_adopt(struct sock *sk, struct task_struct *holder)
 	process_key_of(holder, &conn->ledger.process);
 	server_of(sk, &conn->ledger.server);
 	conn->attribution = ATTRIBUTION_SNAPSHOT;
+	conn->cookie = connection_cookie(sk);
 	process_note(&conn->ledger.process);
 	totals = ledger_open(&conn->ledger);
 	if (!totals)

@@ -31,15 +31,26 @@ int BPF_PROG(hook_sock_destroy, struct sock *sk)
 	return 0;
 }
 
-/* What this host sends, at the root of cgroup2: to a watched port, its last message. */
+/* What this host sends and receives, at the root of cgroup2: of clients of a watched port, the first
+ * words of both ends and the client's last. Returns 1: never in the way. */
 SEC("cgroup_skb/egress")
 int hook_egress(struct __sk_buff *skb)
 {
 	struct bpf_sock *sk = skb->sk ? bpf_sk_fullsock(skb->sk) : NULL;
 
 	if (sk)
-		connection_sends(sk, skb);
-	return 1; /* never in the way */
+		wire_egress(sk, skb);
+	return 1;
+}
+
+SEC("cgroup_skb/ingress")
+int hook_ingress(struct __sk_buff *skb)
+{
+	struct bpf_sock *sk = skb->sk ? bpf_sk_fullsock(skb->sk) : NULL;
+
+	if (sk)
+		wire_ingress(sk, skb);
+	return 1;
 }
 
 /* Only with `-- CMD`, see scope.bpf.c; otherwise not even loaded. */

@@ -9,7 +9,8 @@
  *   process.bpf.c     who a process is                    owns: processes, exec_marks, scratch
  *   scope.bpf.c       whose connections count             owns: scope
  *   path.bpf.c        a path's components
- *   wire.bpf.c        did the client say goodbye
+ *   wire.bpf.c        what both ends say until the session has started, and the client's last word;
+ *                     owns: wires. wire_parse.h is the protocol, the same in the tests
  *   snapshot.bpf.c    one look at all that is open        owns: listeners
  *   output.bpf.c      the way to user space               owns: events, lost
  */
@@ -32,15 +33,33 @@ enum phase {
 	PHASE_ENDED, /* nothing more can happen */
 };
 
-/* What the kernel remembers of a connection: lives in the socket, dies with it. */
+/* How far the wire is followed: each side from its SYN on, until the session has started. */
+enum reading_state {
+	READING_NOTHING = 0, /* met in the middle, or --no-wire */
+	READING_CLIENT,	     /* the client's SYN was seen */
+	READING_BOTH,	     /* … and the server's */
+	READING_OVER,	     /* started, or not to be understood */
+};
+
+/* What the kernel remembers of a connection: lives in the socket, dies with it. From `tail` on it is
+ * written by wire.bpf.c alone. */
 struct connection {
 	struct ledger_key ledger;
 	__u64 attempted_at, opened_at;
+	__u64 cookie;
 	__u64 phase; /* enum phase; 64 bits for the compare-and-swap */
 	__u32 tid;
 	__u32 attribution;
-	__u64 terminated; /* 1: the client's last message was Terminate: any ending is a clean one */
 	char comm[EVENT_COMM];
+	__u64 tail;		      /* the client's last five bytes */
+	__u32 client_next, server_next; /* sequence numbers of each side's next byte */
+	__u16 reply;	 /* TLS: length of the server's last record; see wire_parse.h */
+	__u8 reading;	 /* enum reading_state */
+	__u8 hole;	 /* 1: bytes were missed */
+	__u8 plain;	 /* 1: the session is not encrypted */
+	__u8 started;	 /* 1: admitted */
+	__u8 refused;	 /* 1: a FATAL error came before the session: any ending is a refusal */
+	__u8 terminated; /* 1: the client's last message was Terminate: any ending is a clean one */
 };
 
 enum loss {
@@ -59,7 +78,8 @@ void connection_destroyed(struct sock *sk);
 struct connection *connection_of(struct sock *sk);
 void connection_adopt(struct sock *sk, struct task_struct *holder);
 void connection_repair(struct sock *sk, struct connection *conn);
-void connection_sends(struct bpf_sock *sk, struct __sk_buff *skb);
+struct connection *connection_of_packet(struct bpf_sock *sk);
+void connection_speaks(struct bpf_sock *sk, struct connection *conn);
 __u64 connection_cookie(struct sock *sk);
 void connection_local(struct sock *sk, __u8 *address, __u16 *port);
 
@@ -86,7 +106,10 @@ void scope_leave(struct task_struct *task);
 __u32 path_components(char *tail, __u32 from, struct path *path, struct path *root, __u8 *whole);
 
 /* wire.bpf.c */
-bool wire_terminates(struct __sk_buff *skb);
+void wire_egress(struct bpf_sock *sk, struct __sk_buff *skb);
+void wire_ingress(struct bpf_sock *sk, struct __sk_buff *skb);
+void wire_forget(struct sock *sk);
+void wire_infer(struct sock *sk, struct connection *conn);
 
 /* output.bpf.c */
 bool output_detail(void *event, __u64 size);

@@ -1,60 +1,375 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 /*
- * wire.bpf.c: did the client say goodbye? A clean ending is a Terminate message ('X', length 4) and
- * a close(), and on a fast machine the server hangs up between the two. Only egress segments to a
- * watched port are looked at, and of those only the last five bytes.
+ * wire.bpf.c: what the two ends say to each other: the first packets until the session has started,
+ * by wire_parse.h, and from then on whether the client's last word was a goodbye. A clean ending is
+ * a Terminate message ('X', length 4) and a close(), and on a fast machine the server hangs up
+ * between the two.
  *
- * Under TLS the message can't be read: a segment that is one record of exactly a Terminate's or a
- * close_notify's length is taken for it.
+ * The hooks see each segment in the order it is sent or arrives, with its sequence number: what was
+ * seen before is passed over, and a hole ends the reading of that side. They run for the opener or
+ * in softirq; of a connection, one side's never run twice at once.
  */
 #include "pgleaktrace.bpf.h"
+#include "wire_parse.h"
 
-#define IPPROTO_TCP   6
-#define TERMINATE     5	   /* bytes: 'X', then its length as 32 bits */
-#define TLS_HEADER    5	   /* type, version, length of what follows */
-#define TLS_DATA      0x17
-#define TLS_ALERT     0x15
-#define TLS_13_ALERT  19   /* 2 bytes, type byte, tag */
+#define IPPROTO_TCP 6
+#define TCP_SYN	    2
+#define TERMINATE   0x5800000004ull /* 'X', then its length as 32 bits */
+#define TAIL_BYTES  5
+#define STEPS_MOST  16384 /* bytes read of one segment, at most */
+
+/* Under TLS a Terminate can't be read: a segment that is one record of exactly its or a
+ * close_notify's length is taken for it. */
+#define TLS_HEADER	5
+#define TLS_ALERT	0x15
+#define TLS_13_ALERT	19 /* 2 bytes, type byte, tag */
 #define TLS_13_FAREWELL 22 /* 5 bytes, type byte, tag */
 #define TLS_12_FAREWELL 29 /* nonce, 5 bytes, tag */
 
-/* Offset of the TCP payload in a packet that begins with its IP header; 0: none. */
-static __u32 payload_offset(struct __sk_buff *skb)
+/* Inserted: wire_egress(), with the client's first bytes, or wire_infer(). Deleted: when nothing
+ * more is to be learned, else by the kernel with the socket. Read: here. No memory for an entry: the
+ * connection's first words stay unknown. */
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct wire);
+} wires SEC(".maps");
+
+/* A packet that begins with its IP header. */
+struct segment {
+	__u32 payload; /* offset; 0: not TCP */
+	__u32 length;
+	__u32 sequence;
+	__u8 flags;
+};
+
+static void segment_of(struct __sk_buff *skb, struct segment *segment)
 {
-	__u8 first, protocol, doff;
+	struct {
+		__be16 source, dest;
+		__be32 sequence, acknowledged;
+		__u8 offset, flags;
+	} tcp;
+	__u8 first, protocol;
 	__u32 ip;
 
+	segment->payload = 0;
 	if (bpf_skb_load_bytes(skb, 0, &first, 1))
-		return 0;
+		return;
 	ip = first >> 4 == 6 ? 40 : (first & 15) * 4;
 	if (bpf_skb_load_bytes(skb, first >> 4 == 6 ? 6 : 9, &protocol, 1) || protocol != IPPROTO_TCP)
-		return 0;
-	if (bpf_skb_load_bytes(skb, ip + 12, &doff, 1))
-		return 0;
-	return ip + (doff >> 4) * 4;
+		return;
+	if (bpf_skb_load_bytes(skb, ip, &tcp, 14))
+		return;
+	segment->sequence = bpf_ntohl(tcp.sequence);
+	segment->flags = tcp.flags;
+	segment->payload = ip + (tcp.offset >> 4) * 4;
+	segment->length = skb->len > segment->payload ? skb->len - segment->payload : 0;
 }
 
-static bool is_farewell(const __u8 *last, const __u8 *first, __u32 length)
+/* Steps over what was seen before. False: nothing new, or a hole. */
+static bool advance(struct segment *segment, __u32 *next, __u8 *lost)
 {
-	__u32 record = (__u32)first[3] << 8 | first[4];
+	__u32 old = *next - segment->sequence;
 
-	if (last[0] == 'X' && !last[1] && !last[2] && !last[3] && last[4] == 4)
-		return true;
+	if ((__s32)old < 0) {
+		*lost = 1;
+		*next = segment->sequence + segment->length;
+		return segment->length > 0;
+	}
+	if (old >= segment->length)
+		return false;
+	segment->payload += old;
+	segment->length -= old;
+	segment->sequence += old;
+	*next = segment->sequence + segment->length;
+	return true;
+}
+
+/* -- reading ---------------------------------------------------------------------------------- */
+
+/* The place in the window is kept in the map, not here: the verifier follows a number on the stack
+ * through every step, and does not come to an end. */
+struct reading {
+	struct __sk_buff *skb;
+	struct wire *wire;
+	__u32 from, end; /* offsets in the packet */
+	__u8 window[WIRE_WINDOW];
+};
+
+/* Bytes that may be looked at, from `from` on; false: there are none. */
+static __always_inline bool look(struct reading *r, struct wire_side *side, __u32 wanted)
+{
+	__u32 n = r->end - r->from;
+
+	if (wanted < n)
+		n = wanted;
+	if (n > WIRE_WINDOW)
+		n = WIRE_WINDOW;
+	barrier_var(n);
+	if (n == 0 || n > WIRE_WINDOW)
+		return false;
+	if (bpf_skb_load_bytes(r->skb, r->from, r->window, n))
+		return false;
+	side->at = 0;
+	side->window_end = (__u8)n;
+	r->from += n;
+	return true;
+}
+
+static __always_inline void skip(struct reading *r, struct wire_side *side)
+{
+	__u32 n;
+
+	r->from -= (__u8)(side->window_end - side->at);
+	side->at = side->window_end = 0;
+	n = r->end - r->from;
+	if (side->left < n)
+		n = side->left;
+	wire_skipped(side, n);
+	r->from += n;
+}
+
+/* One byte, or one stretch that is skipped; 1: stop. */
+static __always_inline long read_step(struct reading *r, struct wire_side *side, int is_client)
+{
+	__u32 wanted;
+	__u8 byte;
+
+	if (side->state >= WIRE_OVER || (side->at >= side->window_end && r->from >= r->end))
+		return 1;
+	wanted = wire_wants(side, is_client);
+	if (!wanted) {
+		skip(r, side);
+		return 0;
+	}
+	if (side->at >= side->window_end && !look(r, side, wanted))
+		return 1;
+	byte = r->window[side->at & (WIRE_WINDOW - 1)];
+	side->at++;
+	if (is_client)
+		wire_client(r->wire, byte);
+	else
+		wire_server(r->wire, byte);
+	return 0;
+}
+
+static long read_client(__u32 index, struct reading *r)
+{
+	return read_step(r, &r->wire->client, 1);
+}
+
+static long read_server(__u32 index, struct reading *r)
+{
+	return read_step(r, &r->wire->server, 0);
+}
+
+static void read_all(
+	struct __sk_buff *skb, struct wire *wire, const struct segment *segment, bool is_client)
+{
+	struct wire_side *side = is_client ? &wire->client : &wire->server;
+	struct reading r = {
+		.skb = skb,
+		.wire = wire,
+		.from = segment->payload,
+		.end = segment->payload + segment->length,
+	};
+
+	side->at = side->window_end = 0;
+	if (is_client)
+		bpf_loop(STEPS_MOST, read_client, &r, 0);
+	else
+		bpf_loop(STEPS_MOST, read_server, &r, 0);
+	if (r.from < r.end || side->at < side->window_end)
+		wire_lost(side); /* stopped early: what follows can't be told */
+}
+
+/* -- what follows from it --------------------------------------------------------------------- */
+
+static void tell(struct wire *wire, const struct connection *conn)
+{
+	wire->event.head.kind = EVENT_WIRE;
+	wire->event.head.size = sizeof(wire->event);
+	wire->event.head.time = bpf_ktime_get_boot_ns();
+	wire->event.cookie = conn->cookie;
+	wire->event.ledger = conn->ledger;
+	output_detail(&wire->event, sizeof(wire->event));
+}
+
+static void reading_ends(struct bpf_sock *sk, struct connection *conn)
+{
+	conn->reading = READING_OVER;
+	bpf_sk_storage_delete(&wires, sk);
+}
+
+static void heard_client(struct bpf_sock *sk, struct connection *conn, struct wire *wire)
+{
+	__u8 news = wire->client.news;
+
+	wire->client.news = 0;
+	conn->reply = wire->reply;
+	if (wire->event.encryption == ENCRYPTION_NONE)
+		conn->plain = 1;
+	if (news & (WIRE_STARTUP | WIRE_CANCELS))
+		tell(wire, conn);
+	if (news & (WIRE_TERMINATES | WIRE_CANCELS)) /* complete in itself: nothing follows */
+		conn->terminated = 1;
+	if (news & WIRE_CANCELS)
+		reading_ends(sk, conn);
+}
+
+static void heard_server(struct bpf_sock *sk, struct connection *conn, struct wire *wire)
+{
+	__u8 news = wire->server.news;
+
+	wire->server.news = 0;
+	conn->reply = wire->reply;
+	if (news & WIRE_REFUSED)
+		conn->refused = 1;
+	if (news & WIRE_ADMITTED) {
+		conn->refused = 0;
+		conn->started = 1;
+	}
+	if (news & (WIRE_ADMITTED | WIRE_DETAIL))
+		tell(wire, conn);
+	if (news & (WIRE_ADMITTED | WIRE_LOST))
+		reading_ends(sk, conn);
+}
+
+/* The last five bytes, cut into segments as it may be. */
+static void remember_tail(
+	struct __sk_buff *skb, struct connection *conn, const struct segment *segment)
+{
+	__u8 bytes[TAIL_BYTES] = {};
+	__u32 n = segment->length < TAIL_BYTES ? segment->length : TAIL_BYTES;
+
+	barrier_var(n);
+	if (n == 0 || n > TAIL_BYTES)
+		return;
+	if (bpf_skb_load_bytes(skb, segment->payload + segment->length - n, bytes, n))
+		return;
+	for (__u32 i = 0; i < TAIL_BYTES; i++)
+		if (i < n)
+			conn->tail = (conn->tail << 8 | bytes[i]) & 0xffffffffffull;
+}
+
+static bool is_farewell(struct __sk_buff *skb, const struct segment *segment)
+{
+	__u8 first[TLS_HEADER];
+	__u32 record;
+
+	if (bpf_skb_load_bytes(skb, segment->payload, first, sizeof(first)))
+		return false;
+	record = (__u32)first[3] << 8 | first[4];
 	if (first[0] == TLS_ALERT && first[1] == 3)
 		return true;
-	return first[0] == TLS_DATA && first[1] == 3 && length >= record + TLS_HEADER &&
-		(record == TLS_13_ALERT || record == TLS_13_FAREWELL || record == TLS_12_FAREWELL);
+	return first[0] == TLS_DATA && first[1] == 3 && segment->length >= record + TLS_HEADER &&
+	       (record == TLS_13_ALERT || record == TLS_13_FAREWELL || record == TLS_12_FAREWELL);
 }
 
-__hidden bool wire_terminates(struct __sk_buff *skb)
+/* The session runs, or what is said can't be read: only the last word matters. */
+static void last_word(
+	struct __sk_buff *skb, struct connection *conn, const struct segment *segment)
 {
-	__u32 offset = payload_offset(skb), length = skb->len;
-	__u8 first[TLS_HEADER], last[TERMINATE];
+	remember_tail(skb, conn, segment);
+	conn->terminated = conn->tail == TERMINATE || (!conn->plain && is_farewell(skb, segment));
+}
 
-	if (!offset || length < offset + TERMINATE)
-		return false;
-	if (bpf_skb_load_bytes(skb, offset, first, sizeof(first)) ||
-		bpf_skb_load_bytes(skb, length - TERMINATE, last, sizeof(last)))
-		return false;
-	return is_farewell(last, first, length - offset);
+/* SYN and SYN-ACK: where each side's bytes are counted from. Without both, nothing is read. */
+static void synchronize(
+	struct connection *conn, const struct segment *segment, __u32 *next, enum reading_state from)
+{
+	*next = segment->sequence + 1;
+	if (conn->reading == from)
+		conn->reading = from + 1;
+}
+
+/* Of the client to a watched port. */
+__hidden void wire_egress(struct bpf_sock *sk, struct __sk_buff *skb)
+{
+	struct connection *conn = connection_of_packet(sk);
+	struct segment segment;
+	struct wire *wire;
+
+	if (!conn || conn->phase > PHASE_OPEN)
+		return;
+	segment_of(skb, &segment);
+	if (!segment.payload)
+		return;
+	if (segment.flags & TCP_SYN) {
+		synchronize(conn, &segment, &conn->client_next, READING_NOTHING);
+		return;
+	}
+	if (!segment.length)
+		return;
+	connection_speaks(sk, conn);
+	if (!conn->reading) { /* met in the middle */
+		conn->reading = READING_OVER;
+		conn->client_next = segment.sequence;
+	}
+	if (!advance(&segment, &conn->client_next, &conn->hole))
+		return;
+	if (conn->reading != READING_BOTH || conn->hole) {
+		last_word(skb, conn, &segment);
+		return;
+	}
+	wire = bpf_sk_storage_get(&wires, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!wire) {
+		conn->reading = READING_OVER;
+		return;
+	}
+	read_all(skb, wire, &segment, true);
+	heard_client(sk, conn, wire);
+	if (!conn->terminated && (wire->client.state == WIRE_OVER || wire->client.tls))
+		last_word(skb, conn, &segment);
+}
+
+/* Of the server, to the client of a watched port. */
+__hidden void wire_ingress(struct bpf_sock *sk, struct __sk_buff *skb)
+{
+	struct connection *conn = connection_of_packet(sk);
+	struct segment segment;
+	struct wire *wire;
+
+	if (!conn || conn->phase > PHASE_OPEN ||
+		(conn->reading != READING_BOTH && conn->reading != READING_CLIENT))
+		return;
+	segment_of(skb, &segment);
+	if (!segment.payload)
+		return;
+	if (segment.flags & TCP_SYN) {
+		synchronize(conn, &segment, &conn->server_next, READING_CLIENT);
+		return;
+	}
+	if (conn->reading != READING_BOTH || !segment.length)
+		return;
+	if (!advance(&segment, &conn->server_next, &conn->hole))
+		return;
+	wire = bpf_sk_storage_get(&wires, sk, 0, 0);
+	if (!wire)
+		return;
+	if (conn->hole) {
+		reading_ends(sk, conn);
+		return;
+	}
+	read_all(skb, wire, &segment, false);
+	heard_server(sk, conn, wire);
+}
+
+/* A new life of the same socket. */
+__hidden void wire_forget(struct sock *sk)
+{
+	bpf_sk_storage_delete(&wires, sk);
+}
+
+/* A refusal that nobody could read, told by the connection's shape. */
+__hidden void wire_infer(struct sock *sk, struct connection *conn)
+{
+	struct wire *wire = bpf_sk_storage_get(&wires, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+
+	if (!wire)
+		return;
+	wire->event.inferred = 1;
+	tell(wire, conn);
 }

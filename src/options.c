@@ -26,6 +26,7 @@ enum key {
 	KEY_FAIL_ON,
 	KEY_ERROR_EXITCODE,
 	KEY_GRACE,
+	KEY_NO_WIRE,
 };
 
 static const struct argp_option rows[] = {
@@ -35,6 +36,8 @@ static const struct argp_option rows[] = {
 		1},
 	{"once", KEY_ONCE, 0, 0, "report what is open now, at once", 1},
 	{"interval", 'i', "TIME", 0, "look at everything that is open every TIME (default 1s)", 1},
+	{"no-wire", KEY_NO_WIRE, 0, 0,
+		"read nothing of what client and server say: no database user, no SQLSTATE", 1},
 	{0, 0, 0, 0, "What to show of it:", 2},
 	{"pid", 'p', "PID", 0, "only this process", 2},
 	{"user", 'u', "USER", 0, "only this user's processes (name or number)", 2},
@@ -199,6 +202,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_OUTPUT_FILE: o->output_file = arg; break;
 	case 'v': o->verbose = o->live.verbose = true; break;
 	case 'q': o->quiet = true; break;
+	case KEY_NO_WIRE: o->live.wire = false; break;
 	case KEY_NO_REDACT: o->live.redact = false; break;
 	case KEY_RECORD: o->record = arg; break;
 	case KEY_REPLAY: o->replay = arg; break;
@@ -235,6 +239,7 @@ static const struct options defaults = {
 		.port_count = 1,
 		.ring_size = 4 << 20,
 		.ledgers = 16384,
+		.wire = true,
 		.redact = true},
 	.query = {.older = 60000000000ull},
 	.interval = 1000000000ull,

@@ -22,6 +22,7 @@ struct live_config {
 	__u32 port_count;
 	__u32 ring_size; /* bytes, a power of two of at least a page */
 	__u32 ledgers;	 /* most ledgers at once */
+	bool wire;	 /* read what is said before a session starts */
 	bool redact;	 /* remove secrets from command lines */
 	bool scoped;	 /* follow only what this process forks from the first snapshot on */
 	bool verbose;	 /* pass libbpf's own messages on to stderr */

@@ -94,10 +94,10 @@ static const struct {
 		"boot a kernel built with CONFIG_DEBUG_INFO_BTF=y (ls /sys/kernel/btf/vmlinux)"},
 	{"BPF programs load", programs_load, KERNEL,
 		"needs Linux 5.15 or newer; `pgleaktrace -v --once` prints what the kernel says"},
-	{"cgroup2, to tell clean endings", has_cgroup2, COMFORT,
-		"mount -t cgroup2 none /sys/fs/cgroup/unified; without it a session that the "
-		"server "
-		"ends faster than the client's close() counts as hung up"},
+	{"cgroup2, to read refusals, database users and clean endings", has_cgroup2, COMFORT,
+		"mount -t cgroup2 none /sys/fs/cgroup/unified; without it refusals are inferred, "
+		"and a session that the server ends faster than the client's close() counts as "
+		"hung up"},
 	{"other users' processes in /proc", proc_is_open, COMFORT,
 		"mount -o remount,hidepid=0 /proc, or run it with sudo"},
 };

@@ -252,22 +252,28 @@ static void live_configure(struct live *live, const struct live_config *config)
 		bpf_map__set_max_entries(skel->maps.scope, SCOPE_MOST);
 }
 
-/* The egress hook hangs on the root of cgroup2; without one, a server that is faster than the
- * client's close() counts as hung up. Not worth failing for: --check tells. */
-static int attach_egress(struct live *live)
+/* The wire's hooks hang on the root of cgroup2. Without one, a server that is faster than the client's
+ * close() counts as hung up, and refusals are inferred. Not worth failing for: --check tells. */
+static int attach_wire(struct live *live)
 {
+	struct bpf_program *hooks[] = {
+		live->skel->progs.hook_ingress, live->skel->progs.hook_egress};
+	struct bpf_link **links[] = {
+		&live->skel->links.hook_ingress, &live->skel->links.hook_egress};
 	char path[PATH_MAX];
-	int fd;
+	int fd, error = 0;
 
-	if (!cgroup2_root(path, sizeof(path)))
+	if (!live->config.wire || !cgroup2_root(path, sizeof(path)))
 		return 0;
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	live->skel->links.hook_egress =
-		bpf_program__attach_cgroup(live->skel->progs.hook_egress, fd);
+	for (size_t i = 0; i < sizeof(hooks) / sizeof(hooks[0]) && !error; i++) {
+		*links[i] = bpf_program__attach_cgroup(hooks[i], fd);
+		error = *links[i] ? 0 : -errno;
+	}
 	close(fd);
-	return live->skel->links.hook_egress ? 0 : -errno;
+	return error;
 }
 
 static int live_attach(struct live *live)
@@ -299,7 +305,7 @@ static int live_attach(struct live *live)
 		if (!*links[i])
 			return -errno;
 	}
-	return attach_egress(live);
+	return attach_wire(live);
 }
 
 static int say_why(int error, char *why, size_t size)

@@ -125,6 +125,28 @@ static void set_ending(json_t *out, const struct connection_row *row)
 	}
 }
 
+static void set_known(json_t *out, const char *key, const char *value)
+{
+	if (*value)
+		set_text(out, key, value);
+}
+
+/* What was read from the wire, or from the backend's title; a key is there when it is known. */
+static void set_wire(json_t *out, const struct connection_row *row)
+{
+	set_known(out, "user", row->user);
+	set_known(out, "database", row->database);
+	set_known(out, "application", row->application);
+	set_known(out, "encryption", encryption_name(row->encryption));
+	set_known(out, "purpose", purpose_name(row->purpose));
+	set_known(out, "sqlstate", row->sqlstate);
+	set_known(out, "message", row->message);
+	if (row->backend_pid)
+		json_object_set_new(out, "backend_pid", json_integer(row->backend_pid));
+	if (row->ending == ENDING_REFUSED)
+		json_object_set_new(out, "refusal_inferred", json_boolean(row->refusal_inferred));
+}
+
 static json_t *connection_json(
 	const struct connection_row *row, const struct event_session *session)
 {
@@ -145,6 +167,7 @@ static json_t *connection_json(
 	json_object_set_new(out, "received", json_integer((json_int_t)row->received));
 	json_object_set_new(out, "thread_id", json_integer(row->tid));
 	set_text(out, "thread_name", row->comm);
+	set_wire(out, row);
 	if (row->ended_at) {
 		json_object_set_new(out, "ending", json_string(ending_name(row->ending)));
 		set_ending(out, row);

@@ -11,7 +11,7 @@
 #include "view/format.h"
 #include "view/lines.h"
 
-#define NAME_LEAST 24 /* columns a script's name gets on the narrowest terminal */
+#define NAME_LEAST 15 /* columns a script's name gets on the narrowest terminal */
 
 static void print_name(const struct view_context *c, const char *name, size_t columns)
 {
@@ -90,6 +90,16 @@ static void cell_title(
 		snprintf(out, size, "IDLE>%llum", seconds / 60);
 }
 
+/* Refusals have a column when there are any; then failed attempts give way unless there are some. */
+static bool cell_shown(const struct count_field *f, const struct snapshot *s)
+{
+	if (!strcmp(f->name, "refused"))
+		return s->counts.refused > 0;
+	if (!strcmp(f->name, "failed") && s->counts.refused)
+		return s->counts.failed > 0;
+	return f->in_table;
+}
+
 static int cell_width(const struct count_field *f, const struct snapshot *s)
 {
 	char title[32];
@@ -106,7 +116,7 @@ static void print_titles(const struct view_context *c, const struct snapshot *s)
 
 	fprintf(c->out, "%6s", "PROCS");
 	for (size_t i = 0; i < count_field_count; i++) {
-		if (!count_fields[i].in_table)
+		if (!cell_shown(&count_fields[i], s))
 			continue;
 		cell_title(title, sizeof(title), &count_fields[i], s);
 		fprintf(c->out, " %*s", cell_width(&count_fields[i], s), title);
@@ -125,7 +135,7 @@ static void print_cells(
 	for (size_t i = 0; i < count_field_count; i++) {
 		const struct count_field *f = &count_fields[i];
 
-		if (!f->in_table)
+		if (!cell_shown(f, s))
 			continue;
 		if (!f->is_age) {
 			fprintf(c->out, " %*llu", cell_width(f, s),
@@ -145,7 +155,7 @@ static size_t name_columns(const struct view_context *c, const struct snapshot *
 	size_t used = 6 + 2;
 
 	for (size_t i = 0; i < count_field_count; i++)
-		if (count_fields[i].in_table)
+		if (cell_shown(&count_fields[i], s))
 			used += (size_t)cell_width(&count_fields[i], s) + 1;
 	return c->columns > used + NAME_LEAST ? c->columns - used : NAME_LEAST;
 }
@@ -173,6 +183,40 @@ static const char *ending_detail(const struct connection_row *row, char *out, si
 	return out;
 }
 
+/* One fact of the wire, after the ones before it. */
+static void print_fact(const struct view_context *c, bool *any, const char *what, const char *value)
+{
+	if (!*value)
+		return;
+	fputs(*any ? ", " : "                ", c->out);
+	fprintf(c->out, "%s%s", what, *what ? " " : "");
+	print_name(c, value, 64);
+	*any = true;
+}
+
+static void print_wire(const struct view_context *c, const struct connection_row *row)
+{
+	char backend[16] = "";
+	bool any = false;
+
+	if (row->backend_pid)
+		snprintf(backend, sizeof(backend), "%u", row->backend_pid);
+	if (row->ending == ENDING_REFUSED)
+		print_fact(
+			c, &any, "refused", row->refusal_inferred ? "(inferred)" : row->sqlstate);
+	print_fact(c, &any, "", row->message);
+	if (row->purpose != PURPOSE_SESSION && row->purpose != PURPOSE_UNKNOWN)
+		print_fact(c, &any, "for", purpose_name(row->purpose));
+	print_fact(c, &any, "user", row->user);
+	print_fact(c, &any, "database", row->database);
+	print_fact(c, &any, "application", row->application);
+	print_fact(c, &any, "backend", backend);
+	if (row->encryption > ENCRYPTION_NONE)
+		print_fact(c, &any, "over", encryption_name(row->encryption));
+	if (any)
+		fputc('\n', c->out);
+}
+
 static void print_connection(const struct view_context *c, const struct connection_row *row)
 {
 	char age[24], server[160], detail[160];
@@ -186,6 +230,7 @@ static void print_connection(const struct view_context *c, const struct connecti
 		fprintf(c->out, "%spid %u fd %d", i ? ", " : "; held by ", row->holders[i].pid,
 			row->holders[i].fd);
 	fputc('\n', c->out);
+	print_wire(c, row);
 }
 
 static void print_process(const struct view_context *c, const struct process_row *p)
