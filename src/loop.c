@@ -12,8 +12,8 @@
 /* In the order in which they are served when several are ready. Signals and the end come last:
  * what was there before them is taken in first. */
 static int (*const lenders[])(struct loop *) = {
-	ring_lend, replay_lend, snapshot_lend, metrics_lend, signals_lend, duration_lend,
-	command_lend, /* last: it runs from then on */
+	ring_lend, replay_lend, snapshot_lend, metrics_lend, collected_lend, signals_lend,
+	duration_lend, notify_lend, command_lend, /* last: it runs from then on */
 };
 
 int timer_open(__u64 ns, bool repeats)

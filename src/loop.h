@@ -71,13 +71,15 @@ int timer_open(__u64 ns, bool repeats);
 void timer_clear(int fd);
 
 /* The lenders, one per file of src/source/. */
-int ring_lend(struct loop *loop);     /* what the kernel tells */
-int snapshot_lend(struct loop *loop); /* -i: a look at all that is open */
-int duration_lend(struct loop *loop); /* -d: the end by time */
-int signals_lend(struct loop *loop);  /* Ctrl-C and its kin */
-int replay_lend(struct loop *loop);   /* --replay: a recording's events */
-int metrics_lend(struct loop *loop);  /* --metrics: the pages */
-int command_lend(struct loop *loop);  /* -- CMD: starts it, waits for its end */
+int ring_lend(struct loop *loop);      /* what the kernel tells */
+int snapshot_lend(struct loop *loop);  /* -i: a look at all that is open */
+int duration_lend(struct loop *loop);  /* -d: the end by time */
+int signals_lend(struct loop *loop);   /* Ctrl-C and its kin */
+int replay_lend(struct loop *loop);    /* --replay: a recording's events */
+int metrics_lend(struct loop *loop);   /* --metrics: the pages */
+int collected_lend(struct loop *loop); /* -o openmetrics --output-file: the file, now and then */
+int notify_lend(struct loop *loop);    /* a service manager: ready, alive, stopping */
+int command_lend(struct loop *loop);   /* -- CMD: starts it, waits for its end */
 
 /* What a signal means while a command runs. */
 struct signalfd_siginfo;

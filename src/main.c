@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* main.c: the pipeline: options → stream → model → view. */
 #include <errno.h>
-#include <fcntl.h>
 #include <locale.h>
 #include <langinfo.h>
 #include <stdio.h>
@@ -11,7 +10,7 @@
 #include <unistd.h>
 
 #include "command.h"
-#include "loop.h"
+#include "files.h"
 
 static int fail(const struct options *o, FILE *out, int status, const char *message)
 {
@@ -45,18 +44,6 @@ static int run_check(void)
 	return status;
 }
 
-static FILE *open_output(const struct options *o)
-{
-	int fd;
-
-	if (!o->output_file && o->command) /* standard output is the command's */
-		return stderr;
-	if (!o->output_file)
-		return stdout;
-	fd = open(o->output_file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	return fd < 0 ? NULL : fdopen(fd, "w");
-}
-
 static unsigned columns_of(FILE *out)
 {
 	struct winsize size;
@@ -64,15 +51,27 @@ static unsigned columns_of(FILE *out)
 	return ioctl(fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col ? size.ws_col : 100;
 }
 
-static void report(const struct options *o, const struct view_context *context, struct loop *loop)
+static int report(struct loop *loop)
 {
-	struct snapshot *snapshot = model_snapshot(loop->model, &o->query);
-	struct findings *findings = findings_of(snapshot, &o->rules);
+	const struct options *o = loop->options;
+	struct snapshot *snapshot;
+	struct findings *findings;
+	int error;
 
+	if (files_is_collected(o)) {
+		error = files_write_metrics(loop);
+		if (error)
+			fprintf(stderr, "pgleaktrace: cannot write %s: %s\n", o->output_file,
+				strerror(-error));
+		return error;
+	}
+	snapshot = model_snapshot(loop->model, &o->query);
+	findings = findings_of(snapshot, &o->rules);
 	loop_take_resolved(loop, findings);
-	o->view->report(context, snapshot, findings);
+	o->view->report(loop->context, snapshot, findings);
 	findings_free(findings);
 	snapshot_free(snapshot);
+	return 0;
 }
 
 /* --fail-on judges everything the filters let through, also what --rows hides. */
@@ -169,8 +168,8 @@ static int watch(const struct options *o, FILE *out)
 
 	if (!status) {
 		status = run(o, out, &loop);
-		if (status == EXIT_OK || status == EXIT_FAILED)
-			report(o, &context, &loop);
+		if ((status == EXIT_OK || status == EXIT_FAILED) && report(&loop))
+			status = EXIT_FAILED;
 		if (status == EXIT_OK && held_back(o, loop.model))
 			status = o->error_status ? o->error_status : EXIT_GATE;
 		else if (status == EXIT_OK && loop.command)
@@ -190,7 +189,7 @@ int main(int argc, char **argv)
 	options_parse(&options, argc, argv);
 	if (options.check)
 		return run_check();
-	out = open_output(&options);
+	out = files_open_output(&options);
 	if (!out) {
 		fprintf(stderr, "pgleaktrace: cannot write %s: %s\n", options.output_file,
 			strerror(errno));

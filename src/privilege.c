@@ -33,6 +33,11 @@ static bool writes_files(const struct options *o)
 	return o->output_file || o->record;
 }
 
+static bool runs_command(const struct options *o)
+{
+	return o->command;
+}
+
 static const struct {
 	unsigned capability;
 	bool (*needed)(const struct options *);
@@ -45,6 +50,8 @@ static const struct {
 	{CAP_BPF, looks_need_bpf},
 	/* files that are opened or replaced later, in a directory that is another user's */
 	{CAP_DAC_OVERRIDE, writes_files},
+	/* signals for a command that sudo's caller runs */
+	{CAP_KILL, runs_command},
 };
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
 

@@ -210,6 +210,10 @@ const char *model_script(const struct model *model, const struct process_key *ke
 const char *model_path(const struct model *model, const struct server_key *key);
 const struct event_session *model_session(const struct model *model);
 
+/* Tells again who and what is there: the session, living processes, where servers lie. */
+void model_tell_again(
+	const struct model *model, void (*tell)(void *data, const union event *), void *data);
+
 /* The columns of counts, declared once for every view. */
 struct count_field {
 	const char *name;  /* JSON key, and --sort KEY */

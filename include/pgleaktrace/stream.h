@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <pgleaktrace/event.h>
 
 struct stream;
@@ -76,6 +77,8 @@ struct recorder;
 int recorder_open(struct recorder **out, const char *path);
 /* 0, or the -errno of the first write that failed; then nothing more is written. */
 int recorder_write(struct recorder *recorder, const union event *event);
+/* Its file, for whoever moves it. */
+FILE *recorder_file(struct recorder *recorder);
 /* Flushes; returns the first error, or 0. Accepts NULL. */
 int recorder_close(struct recorder *recorder);
 

@@ -7,36 +7,14 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#include "loop.h"
-#include "self.h"
+#include "page.h"
 #include "serve.h"
-#include "view/openmetrics.h"
 
 struct metrics {
 	struct serve *serve;
 	const struct loop *loop;
 	int timer; /* when the server wants to run although nothing is readable */
 };
-
-static char *metrics_text(const struct loop *l, enum exposition exposition, size_t *length)
-{
-	const struct query query = {.older = l->options->query.older,
-		.max_connections = l->options->query.max_connections};
-	struct self self;
-	struct snapshot *snapshot = model_snapshot(l->model, &query);
-	struct findings *findings = findings_of(snapshot, &l->options->rules);
-	char *text = NULL;
-	FILE *out = open_memstream(&text, length);
-
-	self_read(&self, l->stream);
-	if (out) {
-		openmetrics_write(out, snapshot, findings, &self, exposition);
-		fclose(out);
-	}
-	findings_free(findings);
-	snapshot_free(snapshot);
-	return text;
-}
 
 static const char index_page[] =
 	"<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>pgleaktrace</title>\n"
@@ -59,7 +37,7 @@ static char *page(
 
 	if (!strcmp(path, "/metrics")) {
 		*type = exposition_types[exposition];
-		return metrics_text(m->loop, exposition, length);
+		return page_metrics(m->loop, exposition, length);
 	}
 	if (!strcmp(path, "/healthz")) {
 		*type = "text/plain; charset=utf-8";

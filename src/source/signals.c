@@ -1,15 +1,31 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* signals.c: signals as a descriptor: what each one means while the loop runs. */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "loop.h"
+#include "files.h"
 
 static int ends_watch(struct loop *l, const struct signalfd_siginfo *info)
 {
 	return l->command ? command_signal(l, info) : STOP_SIGNAL;
+}
+
+/* Without a terminal that could hang up, it is the service manager's or logrotate's "reopen". */
+static int hangup(struct loop *l, const struct signalfd_siginfo *info)
+{
+	int terminal = l->command ? -1 : open("/dev/tty", O_RDONLY | O_CLOEXEC), files;
+
+	if (terminal >= 0)
+		close(terminal);
+	if (terminal >= 0 || l->command)
+		return ends_watch(l, info);
+	files = files_reopen(l);
+	if (files < 0)
+		return files;
+	return files || l->options->metrics.ss_family ? 0 : STOP_SIGNAL;
 }
 
 static const struct {
@@ -19,7 +35,7 @@ static const struct {
 } meanings[] = {
 	{SIGINT, ends_watch, false},
 	{SIGTERM, ends_watch, false},
-	{SIGHUP, ends_watch, false},
+	{SIGHUP, hangup, false},
 	{SIGQUIT, command_signal, true},
 	{SIGUSR1, command_signal, true},
 	{SIGUSR2, command_signal, true},

@@ -46,6 +46,11 @@ int recorder_write(struct recorder *recorder, const union event *event)
 	return recorder->error;
 }
 
+FILE *recorder_file(struct recorder *recorder)
+{
+	return recorder->file;
+}
+
 int recorder_close(struct recorder *recorder)
 {
 	int error;
