@@ -35,9 +35,10 @@ OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)
 PURE    := $(filter-out $(BUILD)/src/main.o $(BUILD)/src/stream/live%.o $(BUILD)/src/stream/check.o,$(OBJECTS))
 BPF     := $(patsubst bpf/%.c,$(BUILD)/bpf/%.o,$(wildcard bpf/*.bpf.c))
 TOOLS   := $(patsubst tests/tools/%.c,$(BUILD)/tools/%,$(wildcard tests/tools/*.c))
+FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 UNITS   := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 
-.PHONY: all check check-unit check-replay check-live demo deps deps-check lint install clean tools
+.PHONY: check-fuzz check-kernels bench all check check-unit check-replay check-live demo deps deps-check lint install clean tools
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -89,6 +90,7 @@ deps-check:
 check: all
 	$(Q)$(MAKE) --no-print-directory lint check-unit check-replay
 	$(Q)$(MAKE) --no-print-directory SAN=1 check-unit check-replay
+	$(Q)$(MAKE) --no-print-directory check-fuzz
 	$(Q)$(MAKE) --no-print-directory check-live
 
 check-unit: $(UNITS)
@@ -96,6 +98,23 @@ check-unit: $(UNITS)
 
 check-replay: $(BUILD)/pgleaktrace
 	$(Q)PGLEAKTRACE=$(BUILD)/pgleaktrace $(PYTHON) -m pytest -q tests/replay
+
+# libFuzzer with ASan and UBSan; FUZZ_SECONDS each, seeds in tests/fuzz/seeds/.
+FUZZ_FLAGS   := -g -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+FUZZ_SECONDS ?= 10
+
+$(BUILD)/fuzz/%.o: %.c
+	$(say) FUZZ $<
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(CPPFLAGS) $(FUZZ_FLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/fuzz/fuzz_%: $(BUILD)/fuzz/tests/fuzz/fuzz_%.o $(PURE:$(BUILD)/%=$(BUILD)/fuzz/%)
+	$(say) LINK $@
+	$(Q)$(CLANG) $(FUZZ_FLAGS) -fsanitize=fuzzer $^ $(LDLIBS) -o $@
+
+check-fuzz: $(FUZZERS)
+	$(Q)for fuzzer in $(FUZZERS); do \
+		tests/fuzz/run.sh $$fuzzer $(FUZZ_SECONDS) || exit 1; done
 
 check-live: $(BUILD)/pgleaktrace tools
 	$(Q)BUILD=$(BUILD) PGLEAKTRACE=$(BUILD)/pgleaktrace $(PYTHON) -m pytest -q tests/live
@@ -112,4 +131,4 @@ install: all
 clean:
 	rm -rf $(BUILD)
 
--include $(OBJECTS:.o=.d) $(BPF:.o=.d) $(UNITS:$(BUILD)/unit/%=$(BUILD)/tests/unit/%.d) $(TOOLS:=.d)
+-include $(OBJECTS:.o=.d) $(BPF:.o=.d) $(UNITS:$(BUILD)/unit/%=$(BUILD)/tests/unit/%.d) $(TOOLS:=.d) $(wildcard $(BUILD)/fuzz/*/*.d $(BUILD)/fuzz/*/*/*.d)

@@ -14,6 +14,7 @@ need test -x /usr/sbin/bpftool -o -x /usr/local/sbin/bpftool -o -x /usr/bin/bpft
 for header in bpf/libbpf.h libelf.h zlib.h jansson.h uthash.h cmocka.h microhttpd.h cap-ng.h; do
 	need test -e "/usr/include/$header"
 done
+need sh -c 'ls "$(clang -print-resource-dir)"/lib/linux/libclang_rt.fuzzer* # libFuzzer'
 need command -v clang-format
 need command -v cppcheck
 need command -v ip
@@ -40,6 +41,8 @@ if command -v apt-get >/dev/null; then
 		python3-jsonschema postgresql postgresql-contrib libmicrohttpd-dev libcap-ng-dev libcap2-bin prometheus
 	command -v node >/dev/null && command -v npm >/dev/null || set -- "$@" nodejs npm
 	apt-get install -y -q --no-install-recommends "$@"
+	apt-get install -y -q --no-install-recommends \
+		"libclang-rt-$(clang -dumpversion | cut -d. -f1)-dev"
 elif command -v dnf >/dev/null; then # not tested
 	dnf install -y gcc make clang llvm bpftool libbpf-devel elfutils-libelf-devel zlib-devel \
 		jansson-devel uthash-devel libmicrohttpd-devel libcap-ng-devel libcmocka-devel clang-tools-extra cppcheck iproute python3-pytest \
