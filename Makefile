@@ -54,7 +54,8 @@ $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) -MMD -MP -c $< -o $@
 
-$(BUILD)/src/stream/live.o $(BUILD)/src/stream/live_snapshot.o $(BUILD)/src/stream/check.o: $(BUILD)/pgleaktrace.skel.h
+$(BUILD)/src/stream/live.o $(BUILD)/src/stream/live_snapshot.o $(BUILD)/src/stream/live_servers.o \
+	$(BUILD)/src/stream/check.o: $(BUILD)/pgleaktrace.skel.h
 
 $(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c
 	$(say) BPF $<

@@ -54,7 +54,7 @@ __hidden __u64 connection_cookie(struct sock *sk)
 	return bpf_get_socket_cookie(sk);
 }
 
-static bool port_watched(__u16 port)
+__hidden bool port_watched(__u16 port)
 {
 	for (__u32 i = 0; i < EVENT_PORTS; i++)
 		if (i < watched_count && watched_ports[i] == port)
@@ -82,26 +82,30 @@ static void map_address(__u8 *to, __be32 v4)
 	__builtin_memcpy(to + 12, &v4, sizeof(v4));
 }
 
-static bool is_mapped(const __u8 *a)
+/* AF_INET for a v4-mapped address too: that is what it is on the wire. */
+__hidden __u16 address_family(const __u8 *a)
 {
 	const __u64 *high = (const void *)a;
 	const __u32 *mid = (const void *)(a + 8);
 
-	return *high == 0 && *mid == bpf_htonl(0xffff);
+	return *high == 0 && *mid == bpf_htonl(0xffff) ? AF_INET : AF_INET6;
+}
+
+/* The other end. */
+__hidden void connection_remote(struct sock *sk, __u8 *address, __u16 *port)
+{
+	if (sk->__sk_common.skc_family == AF_INET)
+		map_address(address, sk->__sk_common.skc_daddr);
+	else
+		bpf_core_read(address, 16, &sk->__sk_common.skc_v6_daddr);
+	*port = bpf_ntohs(sk->__sk_common.skc_dport);
 }
 
 static void server_of(struct sock *sk, struct server_key *server)
 {
-	server->port = bpf_ntohs(sk->__sk_common.skc_dport);
+	connection_remote(sk, server->address, &server->port);
 	server->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
-	server->family = AF_INET;
-	if (sk->__sk_common.skc_family == AF_INET) {
-		map_address(server->address, sk->__sk_common.skc_daddr);
-		return;
-	}
-	bpf_core_read(server->address, 16, &sk->__sk_common.skc_v6_daddr);
-	if (!is_mapped(server->address))
-		server->family = AF_INET6;
+	server->family = address_family(server->address);
 }
 
 /* The local end. skc_num is 0 at the CLOSE transition; inet_sport still has the port. */

@@ -9,6 +9,7 @@
  *   process.bpf.c     who a process is                    owns: processes, exec_marks, scratch
  *   scope.bpf.c       whose connections count             owns: scope
  *   path.bpf.c        a path's components
+ *   place.bpf.c       where a unix socket lies
  *   wire.bpf.c        what both ends say until the session has started, and the client's last word;
  *                     owns: wires. wire_parse.h is the protocol, the same in the tests
  *   snapshot.bpf.c    one look at all that is open        owns: listeners
@@ -71,6 +72,7 @@ enum loss {
 };
 
 /* connection.bpf.c */
+bool port_watched(__u16 port);
 bool connection_watched(struct sock *sk);
 void connection_attempt(struct sock *sk);
 void connection_transition(struct sock *sk, int oldstate, int newstate);
@@ -82,6 +84,8 @@ struct connection *connection_of_packet(struct bpf_sock *sk);
 void connection_speaks(struct bpf_sock *sk, struct connection *conn);
 __u64 connection_cookie(struct sock *sk);
 void connection_local(struct sock *sk, __u8 *address, __u16 *port);
+void connection_remote(struct sock *sk, __u8 *address, __u16 *port);
+__u16 address_family(const __u8 *address);
 
 /* ledger.bpf.c */
 struct totals *ledger_find(const struct ledger_key *key);
@@ -104,6 +108,9 @@ void scope_leave(struct task_struct *task);
 
 /* path.bpf.c */
 __u32 path_components(char *tail, __u32 from, struct path *path, struct path *root, __u8 *whole);
+
+/* place.bpf.c */
+__u32 place_of(struct sock *sk, struct server_key *key, char path[EVENT_UNIX_PATH]);
 
 /* wire.bpf.c */
 void wire_egress(struct bpf_sock *sk, struct __sk_buff *skb);

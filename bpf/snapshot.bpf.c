@@ -4,7 +4,8 @@
  * passes, each an iterator that user space reads to its end:
  *
  *   snapshot_listeners  which (namespace, port) pairs listen: their sockets are servers' ends
- *   snapshot_files      adopts what is not known yet; one EVENT_HOLDER per descriptor
+ *   snapshot_files      adopts what is not known yet; one EVENT_HOLDER per descriptor of a client,
+ *                       one struct server_capture per descriptor of a server
  *   snapshot_sockets    one EVENT_SOCKET per connection alive, whoever holds it
  */
 #include "pgleaktrace.bpf.h"
@@ -28,22 +29,21 @@ struct {
 /* Length of one jiffy in ns, 1e9 / CONFIG_HZ; measured by src/stream/live.c before load. */
 const volatile __u64 tick_ns = 4000000;
 
-static struct sock *tcp_sock_of(struct file *file)
+static struct sock *sock_of(struct file *file)
 {
 	struct socket *socket;
-	struct sock *sk;
 
 	if (!file)
 		return NULL;
 	socket = bpf_sock_from_file(file);
-	if (!socket)
-		return NULL;
-	sk = socket->sk;
-	if (!sk)
-		return NULL;
+	return socket ? socket->sk : NULL;
+}
+
+static bool is_tcp(struct sock *sk)
+{
 	if (sk->__sk_common.skc_family != AF_INET && sk->__sk_common.skc_family != AF_INET6)
-		return NULL;
-	return BPF_CORE_READ(sk, sk_protocol) == 6 /* IPPROTO_TCP */ ? sk : NULL;
+		return false;
+	return BPF_CORE_READ(sk, sk_protocol) == 6 /* IPPROTO_TCP */;
 }
 
 static void listener_of(struct sock *sk, struct listener *key)
@@ -55,11 +55,11 @@ static void listener_of(struct sock *sk, struct listener *key)
 SEC("iter/task_file")
 int snapshot_listeners(struct bpf_iter__task_file *ctx)
 {
-	struct sock *sk = tcp_sock_of(ctx->file);
+	struct sock *sk = sock_of(ctx->file);
 	struct listener key;
 	__u8 one = 1;
 
-	if (!sk || sk->__sk_common.skc_state != TCP_LISTEN)
+	if (!sk || !is_tcp(sk) || sk->__sk_common.skc_state != TCP_LISTEN)
 		return 0;
 	listener_of(sk, &key);
 	bpf_map_update_elem(&listeners, &key, &one, BPF_ANY);
@@ -75,28 +75,70 @@ static bool is_server_end(struct sock *sk)
 	return bpf_map_lookup_elem(&listeners, &key) != NULL;
 }
 
-SEC("iter/task_file")
-int snapshot_files(struct bpf_iter__task_file *ctx)
+static void write_server_end(struct bpf_iter__task_file *ctx, struct task_struct *task,
+	struct sock *sk, struct server_capture *end)
 {
-	struct task_struct *task = ctx->task;
+	end->head.kind = sk->__sk_common.skc_state == TCP_LISTEN ? EVENT_SERVER : EVENT_BACKEND;
+	end->head.size = sizeof(*end);
+	end->head.time = bpf_ktime_get_boot_ns();
+	end->cookie = connection_cookie(sk);
+	process_key_of(task, &end->holder);
+	process_key_of(BPF_CORE_READ(task, group_leader, real_parent), &end->parent);
+	bpf_seq_write(ctx->meta->seq, end, sizeof(*end));
+}
+
+/* The server's end of a TCP connection, or the socket it came from. User space checks that a
+ * listener is behind the port: an ephemeral port of a client can have the same number. */
+static void tcp_server_end(
+	struct bpf_iter__task_file *ctx, struct task_struct *task, struct sock *sk)
+{
+	struct server_capture end = {};
+
+	connection_local(sk, end.local.address, &end.local.port);
+	if (!port_watched(end.local.port))
+		return;
+	end.local.family = address_family(end.local.address);
+	end.local.netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+	end.state = sk->__sk_common.skc_state;
+	connection_remote(sk, end.client, &end.client_port);
+	write_server_end(ctx, task, sk, &end);
+}
+
+/* The same of a unix socket. When the client's end closes, this one is shut down both ways. */
+static void unix_server_end(
+	struct bpf_iter__task_file *ctx, struct task_struct *task, struct sock *sk)
+{
+	struct server_capture end = {};
+	struct unix_sock *own = bpf_skc_to_unix_sock(sk);
+	struct sock *peer;
+
+	if (!own)
+		return;
+	end.path_length = place_of(sk, &end.local, end.path);
+	if (!end.path_length)
+		return;
+	peer = own->peer;
+	if (peer)
+		end.peer = connection_cookie(peer);
+	end.state = sk->__sk_common.skc_state;
+	if (end.state != TCP_LISTEN && BPF_CORE_READ(sk, sk_shutdown) == SHUTDOWN_MASK)
+		end.state = TCP_CLOSE_WAIT;
+	write_server_end(ctx, task, sk, &end);
+}
+
+static void tcp_client_end(
+	struct bpf_iter__task_file *ctx, struct task_struct *task, struct sock *sk)
+{
 	struct event_holder event = {};
 	struct connection *conn;
-	struct sock *sk;
 
-	if (!task) { /* the end of the pass */
-		scope_seed();
-		return 0;
-	}
-	sk = tcp_sock_of(ctx->file);
-	if (!sk || !connection_watched(sk))
-		return 0;
 	conn = connection_of(sk);
 	if (!conn && !is_server_end(sk)) {
 		connection_adopt(sk, task);
 		conn = connection_of(sk);
 	}
 	if (!conn || conn->phase == PHASE_ENDED || conn->phase == PHASE_NONE)
-		return 0;
+		return;
 	event.head.kind = EVENT_HOLDER;
 	event.head.size = sizeof(event);
 	event.head.time = bpf_ktime_get_boot_ns();
@@ -104,6 +146,29 @@ int snapshot_files(struct bpf_iter__task_file *ctx)
 	event.fd = (__s32)ctx->fd;
 	process_key_of(task, &event.process);
 	bpf_seq_write(ctx->meta->seq, &event, sizeof(event));
+}
+
+SEC("iter/task_file")
+int snapshot_files(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct sock *sk;
+
+	if (!task) { /* the end of the pass */
+		scope_seed();
+		return 0;
+	}
+	sk = sock_of(ctx->file);
+	if (!sk)
+		return 0;
+	if (sk->__sk_common.skc_family == AF_UNIX) {
+		unix_server_end(ctx, task, sk);
+	} else if (is_tcp(sk)) {
+		if (connection_watched(sk))
+			tcp_client_end(ctx, task, sk);
+		if (!connection_of(sk))
+			tcp_server_end(ctx, task, sk);
+	}
 	return 0;
 }
 

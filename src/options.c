@@ -15,6 +15,7 @@ enum key {
 	KEY_CGROUP,
 	KEY_HOST,
 	KEY_OLDER,
+	KEY_MAX_CONNECTIONS,
 	KEY_OUTPUT_FILE,
 	KEY_RECORD,
 	KEY_REPLAY,
@@ -47,6 +48,8 @@ static const struct argp_option rows[] = {
 		2},
 	{"host", KEY_HOST, "ADDR[/LEN]", 0, "only servers at this address", 2},
 	{"older", KEY_OLDER, "TIME", 0, "idle for longer counts as IDLE (default 60s)", 2},
+	{"max-connections", KEY_MAX_CONNECTIONS, "N", 0,
+		"how many connections a server on another host lets in", 2},
 	{"group-by", 'g', "WHAT", 0, "script (default), process, user, container, server", 2},
 	{"sort", 's', "KEY", 0,
 		"open, idle, oldest, opened, closed, abandoned, … (default: worst first)", 2},
@@ -177,6 +180,11 @@ static error_t parse_show(int key, char *arg, struct argp_state *state, struct o
 	case KEY_CGROUP: o->query.cgroup = arg; break;
 	case KEY_HOST: parse_host(state, o, arg); break;
 	case KEY_OLDER: o->query.older = parse_time(state, "--older", arg); break;
+	case KEY_MAX_CONNECTIONS:
+		o->query.max_connections = parse_number(state, "--max-connections", arg, 262143);
+		if (!o->query.max_connections)
+			argp_error(state, "--max-connections 0: at least 1");
+		break;
 	case 'g': parse_group(state, o, arg); break;
 	case 's': parse_sort(state, o, arg); break;
 	case 'r': o->query.rows = parse_number(state, "-r", arg, 1000000); break;

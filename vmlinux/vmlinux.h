@@ -46,6 +46,8 @@ struct sock { /* connection.bpf.c: why it died; snapshot.bpf.c: what kind of soc
 	struct sock_common __sk_common;
 	int sk_err;
 	u16 sk_protocol;
+	u16 sk_type;
+	unsigned char sk_shutdown; /* snapshot.bpf.c: has the other end of a unix socket closed */
 };
 struct inet_sock { /* connection.bpf.c: the local port, still set when skc_num is not */
 	struct sock sk;
@@ -71,9 +73,17 @@ struct file; /* snapshot.bpf.c: only handed on to bpf_sock_from_file() */
 struct qstr { /* path.bpf.c */
 	const unsigned char *name;
 };
-struct dentry { /* path.bpf.c */
+struct super_block { /* place.bpf.c */
+	unsigned int s_dev;
+};
+struct inode { /* place.bpf.c: a unix socket file's number and device */
+	unsigned long i_ino;
+	struct super_block *i_sb;
+};
+struct dentry { /* path.bpf.c, place.bpf.c */
 	struct dentry *d_parent;
 	struct qstr d_name;
+	struct inode *d_inode;
 };
 struct vfsmount { /* path.bpf.c */
 	struct dentry *mnt_root;
@@ -86,6 +96,20 @@ struct mount { /* path.bpf.c: to cross from a mounted tree to where it is mounte
 struct path { /* path.bpf.c */
 	struct vfsmount *mnt;
 	struct dentry *dentry;
+};
+struct sockaddr_un { /* place.bpf.c */
+	unsigned short sun_family;
+	char sun_path[108];
+};
+struct unix_address { /* place.bpf.c: len counts sun_family too */
+	int len;
+	struct sockaddr_un name[1];
+};
+struct unix_sock { /* place.bpf.c, snapshot.bpf.c: `peer` is the other end */
+	struct sock sk;
+	struct unix_address *addr;
+	struct path path;
+	struct sock *peer;
 };
 struct fs_struct { /* process.bpf.c: working directory and root */
 	struct path root;
@@ -175,8 +199,10 @@ enum tcp_state {
 	TCP_LAST_ACK = 9,
 	TCP_LISTEN = 10,
 };
+#define AF_UNIX	    1
 #define AF_INET	    2
 #define AF_INET6    10
+#define SHUTDOWN_MASK 3
 #define PF_EXITING  0x00000004
 #define ETIMEDOUT   110
 

@@ -162,6 +162,27 @@ struct process_capture {
 	char tail[];
 };
 
+#define EVENT_UNIX_PATH 128 /* sockaddr_un.sun_path is 108; a power of two is a mask */
+
+/*
+ * A server's socket as the snapshot finds it; never leaves src/stream/, which tells postmasters,
+ * backends and relays apart. EVENT_SERVER: it listens; EVENT_BACKEND: it was accepted.
+ */
+struct server_capture {
+	struct event_head head;
+	__u64 cookie; /* its own */
+	__u64 peer;   /* unix, accepted: the client's cookie */
+	struct process_key holder, parent; /* who has it, and that process's parent */
+	struct server_key local;
+	__u8 client[16];
+	__u16 client_port;
+	__u8 state;   /* as event_backend.state */
+	__u8 unused[5];
+	char path[EVENT_UNIX_PATH]; /* unix: as it was bound; abstract: begins with NUL */
+	__u32 path_length;
+	__u32 unused2;
+};
+
 /* An ancestor that was alive when a process was looked up in /proc. */
 struct ancestor {
 	__u32 pid;
@@ -326,7 +347,8 @@ struct event_backend {
 	__u8 client[16];	 /* the client's end; zero for unix */
 	__u16 client_port;
 	__u8 state; /* TCP_* of the server's end: CLOSE_WAIT when the client is gone */
-	__u8 unused[5];
+	__u8 walsender; /* 1: replication; takes none of max_connections' slots from version 12 on */
+	__u8 unused[4];
 	const char *user, *database;
 	const char *activity; /* "idle", "idle in transaction", "SELECT": the title's last words */
 };
@@ -452,6 +474,7 @@ _Static_assert(sizeof(struct server_key) == 24, "server_key");
 _Static_assert(sizeof(struct ledger_key) == 40, "ledger_key");
 _Static_assert(sizeof(struct totals) == 96, "totals");
 _Static_assert(sizeof(struct process_capture) == 96, "process_capture");
+_Static_assert(sizeof(struct server_capture) == 248, "server_capture");
 _Static_assert(sizeof(struct event_open) == 112, "event_open");
 _Static_assert(sizeof(struct event_fail) == 104, "event_fail");
 _Static_assert(sizeof(struct event_end) == 144, "event_end");

@@ -49,6 +49,7 @@ struct connection_row {
 	struct process_key closer; /* pid 0: none, or not a client */
 	const char *closer_comm;
 	enum attribution attribution;
+	bool at_least; /* it was open before we came, and nothing says since when */
 	bool held; /* ended by the server, descriptor still held */
 	const char *comm; /* thread that opened it */
 	__u32 tid;
@@ -125,8 +126,8 @@ struct instance_row {
 	size_t remote_count;
 	const struct sample *history; /* slots used at each snapshot, oldest first */
 	size_t history_count;
-	double per_minute; /* growth of used slots; may be negative */
-	__u64 full_in;	   /* ns until max_connections - reserved at that rate; 0: not in sight */
+	double per_minute; /* growth of used slots; may be negative; NAN: seen for too short a time */
+	__u64 full_in;	   /* ns until max_connections - reserved at that rate; 0: not in sight, or now */
 };
 
 struct server_row {

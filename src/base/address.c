@@ -18,6 +18,16 @@ void address_text(char *out, size_t size, const struct server_key *server)
 		inet_ntop(AF_INET6, server->address, out, (socklen_t)size);
 }
 
+void ip_text(char *out, size_t size, const __u8 address[16])
+{
+	static const __u8 mapped[12] = {[10] = 0xff, [11] = 0xff};
+	struct server_key key = {
+		.family = memcmp(address, mapped, sizeof(mapped)) ? AF_INET6 : AF_INET};
+
+	memcpy(key.address, address, sizeof(key.address));
+	address_text(out, size, &key);
+}
+
 /* A socket's folder says it all: its name is .s.PGSQL.<port>. */
 static void unix_text(char *out, size_t size, const struct server_key *server, const char *path)
 {

@@ -15,5 +15,7 @@ void server_text(char *out, size_t size, const struct server_key *server, const 
 
 /* "9187" (then 127.0.0.1), "0.0.0.0:9187", "[::1]:9187": where to listen. -EINVAL. */
 int address_parse(struct sockaddr_storage *out, const char *text);
+/* An address alone, IPv4 if it is a mapped one. */
+void ip_text(char *out, size_t size, const __u8 address[16]);
 
 #endif

@@ -149,6 +149,7 @@ static const struct field backend_fields[] = {
 	F(backend, client, "client", ADDRESS),
 	F(backend, client_port, "client_port", U16),
 	F(backend, state, "state", U8),
+	F(backend, walsender, "walsender", U8),
 	F(backend, user, "user", TEXT),
 	F(backend, database, "database", TEXT),
 	F(backend, activity, "activity", TEXT),

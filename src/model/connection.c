@@ -77,6 +77,7 @@ static void connection_free(struct connection *conn)
 {
 	free(conn->holders);
 	free(conn->wire);
+	free(conn->told);
 	free(conn);
 }
 

@@ -43,6 +43,11 @@ static bool contains(const char *text, const char *part)
 	return text && strstr(text, part);
 }
 
+bool query_wants_server(const struct query *query, const struct server_key *key)
+{
+	return !query->host_bits || address_matches(key->address, query);
+}
+
 bool query_wants(const struct query *q, const struct model *model, const struct ledger *ledger)
 {
 	const struct process *p = state_process(model, &ledger->key.process);
@@ -50,7 +55,7 @@ bool query_wants(const struct query *q, const struct model *model, const struct 
 
 	if (q->pid && ledger->key.process.pid != q->pid)
 		return false;
-	if (q->host_bits && !address_matches(ledger->key.server.address, q))
+	if (!query_wants_server(q, &ledger->key.server))
 		return false;
 	if ((q->user || q->comm || q->cmdline || q->cgroup) && !e)
 		return false;

@@ -33,13 +33,15 @@ static void snapshot_begins(struct model *model)
 {
 	struct ledger *ledger, *next;
 
+	model->snapshots++;
 	connections_unhold(model);
+	servers_begin(model);
 	HASH_ITER (hh, model->ledgers, ledger, next)
 		ledger->alive = 0;
 }
 
 /* What the books hold open and no snapshot finds, twice running and unchanged, ended unseen. */
-static void snapshot_ends(struct model *model)
+static void snapshot_ends(struct model *model, __u64 time)
 {
 	struct ledger *ledger, *next;
 
@@ -54,6 +56,7 @@ static void snapshot_ends(struct model *model)
 		}
 		ledger->missing = missing > 0 ? missing : 0;
 	}
+	servers_end(model, time);
 }
 
 void apply_snapshot(struct model *model, const struct event_snapshot *e)
@@ -62,7 +65,7 @@ void apply_snapshot(struct model *model, const struct event_snapshot *e)
 		snapshot_begins(model);
 		return;
 	}
-	snapshot_ends(model);
+	snapshot_ends(model, e->head.time);
 	series_sweep(model);
 }
 

@@ -6,7 +6,7 @@
  *   process.c     who a process is
  *   connection.c  the life of a connection, crowds and their peaks
  *   ledger.c      the books, and the snapshot that checks them
- *   servers.c     the servers themselves
+ *   servers.c     the servers on this host: their slots, joined to the clients
  *   series.c      what metrics count
  */
 #include <stdlib.h>
@@ -68,8 +68,8 @@ void model_apply(struct model *model, const union event *event)
 	case EVENT_WIRE: apply_wire(model, &event->wire); break;
 	case EVENT_COMMAND: apply_command(model, &event->command); break;
 	case EVENT_PLACE: apply_place(model, &event->place); break;
-	case EVENT_BACKEND:
-	case EVENT_SERVER:
+	case EVENT_BACKEND: apply_backend(model, &event->backend); break;
+	case EVENT_SERVER: apply_server(model, &event->server); break;
 	case EVENT_FAIL: /* counted in the ledger; shown by the views that show events */
 	case EVENT_NONE:
 	case EVENT_KINDS: break;
@@ -85,7 +85,6 @@ void model_free(struct model *model)
 {
 	struct process *process, *next_process;
 	struct ledger *ledger, *next_ledger;
-	struct place *place, *next_place;
 
 	if (!model)
 		return;
@@ -101,11 +100,7 @@ void model_free(struct model *model)
 		HASH_DEL(model->ledgers, ledger);
 		free(ledger);
 	}
-	HASH_ITER (hh, model->places, place, next_place) {
-		HASH_DEL(model->places, place);
-		free(place->path);
-		free(place);
-	}
+	servers_free(model);
 	series_free(model);
 	free(model->session_texts);
 	free(model->command_argv);

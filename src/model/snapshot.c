@@ -82,7 +82,7 @@ static void counts_add_age(struct counts *c, const struct connection_row *row, _
 		c->idle++;
 	if (row->age > c->oldest) {
 		c->oldest = row->age;
-		c->oldest_at_least = row->attribution != ATTRIBUTION_CONNECT;
+		c->oldest_at_least = row->at_least;
 	}
 }
 
@@ -151,17 +151,44 @@ static void connection_row_wire(struct connection_row *row, const struct event_w
 	row->refusal_inferred = wire->inferred;
 }
 
+/* The backend's title tells what is so now; the wire told what was asked for at the start. */
+static void connection_row_told(
+	struct connection_row *row, const struct connection *c, const struct model *model)
+{
+	const struct told *told = c->told;
+
+	row->at_least = c->attribution != ATTRIBUTION_CONNECT && !told;
+	if (!told)
+		return;
+	row->backend_pid = told->backend.pid;
+	if (*told->user)
+		row->user = told->user;
+	if (*told->database)
+		row->database = told->database;
+	if (!c->ended_at && told->snapshot == model->snapshots)
+		row->activity = told->activity;
+}
+
+/* An adopted connection is as old as the backend that was forked for it. */
+static __u64 born(const struct connection *c)
+{
+	if (c->attribution != ATTRIBUTION_CONNECT && c->told &&
+		c->told->backend.start < c->opened_at)
+		return c->told->backend.start;
+	return c->opened_at;
+}
+
 static void connection_row_fill(
 	struct connection_row *row, const struct connection *c, const struct model *model)
 {
-	__u64 active = c->last_traffic > c->opened_at ? c->last_traffic : c->opened_at;
+	__u64 opened = born(c), active = c->last_traffic > opened ? c->last_traffic : opened;
 	__u64 end = c->ended_at ? c->ended_at : model->now;
 
 	*row = (struct connection_row){
 		.cookie = c->cookie,
-		.opened_at = c->opened_at,
+		.opened_at = opened,
 		.ended_at = c->ended_at,
-		.age = end > c->opened_at ? end - c->opened_at : 0,
+		.age = end > opened ? end - opened : 0,
 		.idle = end > active ? end - active : 0,
 		.sent = c->sent,
 		.received = c->received,
@@ -182,6 +209,7 @@ static void connection_row_fill(
 		.server_path = state_path(model, &c->ledger.server),
 	};
 	connection_row_wire(row, c->wire);
+	connection_row_told(row, c, model);
 }
 
 static bool ledger_is_empty(const struct ledger *l)
@@ -240,8 +268,6 @@ static void gather_server(struct builder *b, const struct ledger *ledger)
 		memset(&s->servers[i], 0, sizeof(s->servers[i]));
 		s->servers[i].key = ledger->key.server;
 		s->servers[i].path = state_path(b->model, &ledger->key.server);
-		s->servers[i].max_connections =
-			b->query->max_connections ? (__s32)b->query->max_connections : -1;
 		s->server_count++;
 	}
 	counts_add_ledger(&s->servers[i].counts, ledger);
@@ -458,6 +484,7 @@ struct snapshot *model_snapshot(const struct model *model, const struct query *q
 	s->forgotten = model->forgotten;
 	gather_ledgers(&b);
 	gather_connections(&b);
+	instances_fill(s, model, query);
 	finish_groups(&b);
 	series_gather(s, model, query->older);
 	return s;
@@ -472,5 +499,6 @@ void snapshot_free(struct snapshot *snapshot)
 	free(snapshot->groups);
 	free(snapshot->servers);
 	free(snapshot->series);
+	instances_free(snapshot);
 	free(snapshot);
 }

@@ -26,9 +26,11 @@ struct process {
 	UT_hash_handle hh;
 };
 
-struct holder {
-	__u32 pid;
-	__s32 fd;
+/* What the server's side says of a connection: its backend, as of the last snapshot. */
+struct told {
+	struct process_key backend, postmaster;
+	char user[EVENT_NAME], database[EVENT_NAME], activity[EVENT_NAME]; /* "": not known */
+	__u32 snapshot; /* when it was last joined */
 };
 
 struct connection {
@@ -38,6 +40,7 @@ struct connection {
 	__u64 last_traffic, sent, received;
 	__u8 local[16];
 	__u16 local_port;
+	struct told *told;       /* NULL: no backend of this host is known */
 	struct event_wire *wire; /* what the wire said, put together; NULL: nothing */
 	enum ending ending;
 	enum manner manner;
@@ -66,6 +69,47 @@ struct ledger {
 	struct series *series; /* that counts it; NULL: none yet */
 	struct totals counted; /* what its series were given so far */
 	__u64 labelled;        /* time of the identity that chose the series */
+	UT_hash_handle hh;
+};
+
+/* The server's end of a connection: one slot. */
+struct backend {
+	struct event_backend event; /* strings in `arena` */
+	char *arena;
+	struct connection *client; /* while the snapshot that found it ends */
+	int match;                 /* how well it fits: enum match of servers.c */
+	bool ambiguous;
+	/* Kept from snapshot to snapshot, for when the client is forgotten. */
+	bool joined;
+	struct ledger_key opener;
+	__u64 client_cookie, client_opened;
+	__u32 closed_for; /* snapshots in a row that found its client's end closed */
+};
+
+/* Most samples of used slots that are kept of one server. */
+#define HISTORY_MOST 600
+
+/* A server that runs on this host. */
+struct instance {
+	struct process_key key;
+	struct event_server facts; /* of its last EVENT_SERVER; strings in `arena` */
+	char *arena;
+	struct server_key *listeners;
+	size_t listener_count;
+	struct backend *backends; /* as of the running or last snapshot … */
+	size_t backend_count;
+	struct backend *before; /* … and of the one before */
+	size_t before_count;
+	bool seen;
+	struct sample history[HISTORY_MOST];
+	size_t history_count;
+	UT_hash_handle hh;
+};
+
+/* Which instance is behind a server's key, as a joined connection has shown. */
+struct home {
+	struct server_key key;
+	struct process_key instance;
 	UT_hash_handle hh;
 };
 
@@ -114,6 +158,9 @@ struct model {
 	struct place *places;
 	struct series *series;
 	__u64 series_swept;
+	struct instance *instances;
+	struct home *homes;
+	__u32 snapshots; /* begun so far */
 };
 
 /* One per kind of event, each in the file of its noun; see model.c. */
@@ -127,6 +174,8 @@ void apply_socket(struct model *model, const struct event_socket *e);
 void apply_holder(struct model *model, const struct event_holder *e);
 void apply_snapshot(struct model *model, const struct event_snapshot *e);
 void apply_totals(struct model *model, const struct event_totals *e);
+void apply_backend(struct model *model, const struct event_backend *e);
+void apply_server(struct model *model, const struct event_server *e);
 void apply_place(struct model *model, const struct event_place *e);
 
 /* process.c */
@@ -150,6 +199,22 @@ void series_lifetime(struct model *model, const struct connection *conn, __u64 e
 void series_sweep(struct model *model); /* a snapshot has ended: the long gone are dropped */
 void series_free(struct model *model);
 void series_gather(struct snapshot *to, const struct model *model, __u64 older);
+/* servers.c: what a snapshot's brackets mean for the servers. */
+void servers_begin(struct model *model);
+void servers_end(struct model *model, __u64 time);
+void servers_free(struct model *model);
+/* The server behind a key, by what was joined, else by who listens there; NULL: none found. */
+struct instance *state_instance(const struct model *model, const struct server_key *key);
+bool backend_takes_slot(const struct instance *instance, const struct backend *backend);
+/* Is the client's end gone? */
+bool backend_is_orphan(const struct model *model, const struct backend *backend);
+/* The connection that a backend served; NULL: never seen, or forgotten. */
+struct connection *backend_client(const struct model *model, const struct backend *backend);
+
+/* instances.c: the rows of the servers on this host. */
+void instances_fill(
+	struct snapshot *snapshot, const struct model *model, const struct query *query);
+void instances_free(struct snapshot *snapshot);
 
 /* model/snapshot.c reads these through the const model. */
 struct process *state_process(const struct model *model, const struct process_key *key);
@@ -159,6 +224,7 @@ const char *state_path(const struct model *model, const struct server_key *key);
 struct ledger *state_ledger(const struct model *model, const struct ledger_key *key);
 
 /* filter.c: does a query without its grouping and sorting want this ledger shown? */
+bool query_wants_server(const struct query *query, const struct server_key *key);
 bool query_wants(const struct query *query, const struct model *model, const struct ledger *ledger);
 
 #endif

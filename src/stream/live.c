@@ -33,8 +33,7 @@ __u64 live_now(void)
 	return clock_now(CLOCK_BOOTTIME);
 }
 
-/* Takes ownership of `arena`. */
-static void queue_push(struct live *live, const union event *event, char *arena)
+void live_push_owned(struct live *live, const union event *event, char *arena)
 {
 	if (live->queued == live->room) {
 		live->room = live->room ? live->room * 2 : 1024;
@@ -49,7 +48,7 @@ void live_push(struct live *live, const void *record, size_t size)
 	union event event = {0};
 
 	memcpy(&event, record, size < sizeof(event) ? size : sizeof(event));
-	queue_push(live, &event, NULL);
+	live_push_owned(live, &event, NULL);
 }
 
 static struct known *known_find(struct live *live, const struct process_key *key)
@@ -79,7 +78,7 @@ static void push_identity(struct live *live, struct identity *identity)
 	if (known->unreadable && live->unreadable)
 		live->unreadable--; /* made up for */
 	known->unreadable = false;
-	queue_push(live, &event, identity->arena);
+	live_push_owned(live, &event, identity->arena);
 }
 
 void live_introduce(struct live *live, const struct process_key *key)
@@ -172,7 +171,7 @@ static void live_add(struct stream *stream, const union event *event)
 	union event timed = *event;
 
 	timed.head.time = live_now();
-	queue_push((struct live *)stream, &timed, NULL);
+	live_push_owned((struct live *)stream, &timed, NULL);
 }
 
 /* The tracer itself is the first member; anybody else is the command's. */
@@ -200,6 +199,7 @@ static void live_close(struct stream *stream)
 	}
 	while (live->taken < live->queued)
 		free(live->queue[live->taken++].arena);
+	live_servers_free(live);
 	free(live->arena);
 	free(live->queue);
 	free(live);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* live.h: the live stream's inside, shared by live.c (ring, queue) and live_snapshot.c (iterators,
- * ledgers). */
+/* live.h: the live stream's inside, shared by live.c (ring, queue), live_snapshot.c (iterators,
+ * ledgers) and live_servers.c (the servers' side). */
 #ifndef STREAM_LIVE_H
 #define STREAM_LIVE_H
 
@@ -37,7 +37,8 @@ struct live {
 	struct known *known;
 	struct queued *queue;
 	size_t taken, queued, room;
-	char *arena; /* strings of the event handed out last */
+	char *arena;                 /* strings of the event handed out last */
+	struct host_server *servers; /* live_servers.c: by the process that listens */
 	__u32 snapshots;
 	size_t ledgers; /* in the kernel's map, as of the last snapshot */
 	__u64 unreadable, sockets_full;
@@ -49,7 +50,15 @@ int live_poll(struct stream *stream);
 int live_snapshot(struct stream *stream);
 /* Queues a kernel record as it is. */
 void live_push(struct live *live, const void *record, size_t size);
+/* Queues an event whose strings lie in `arena`, which it takes over. */
+void live_push_owned(struct live *live, const union event *event, char *arena);
 /* Makes sure that EVENT_PROCESS for this key is queued, if the process can be read at all. */
 void live_introduce(struct live *live, const struct process_key *key);
+
+/* live_servers.c: tells postmasters, backends and relays apart, queues EVENT_SERVER and
+ * EVENT_BACKEND for what the snapshot found. */
+void live_push_servers(
+	struct live *live, const struct server_capture *const *captures, size_t count);
+void live_servers_free(struct live *live);
 
 #endif

@@ -39,18 +39,32 @@ static int pass_run(struct live *live, enum pass pass, struct rows *rows)
 	return (int)n;
 }
 
+/* Rows of servers wait: who is a postmaster shows only when all are known. */
 static void push_rows(struct live *live, const struct rows *rows)
 {
+	const struct server_capture **captures = NULL;
+	size_t count = 0, room = 0;
+
 	for (size_t at = 0; at + sizeof(struct event_head) <= rows->used;) {
 		const struct event_head *head = (const void *)(rows->bytes + at);
 
+		at += head->size;
+		if (head->kind == EVENT_SERVER || head->kind == EVENT_BACKEND) {
+			if (count == room) {
+				room = room ? room * 2 : 64;
+				captures = xrealloc(captures, room * sizeof(*captures));
+			}
+			captures[count++] = (const void *)head;
+			continue;
+		}
 		if (head->kind == EVENT_HOLDER)
 			live_introduce(live, &((const struct event_holder *)head)->process);
 		else
 			live_introduce(live, &((const struct event_socket *)head)->ledger.process);
 		live_push(live, head, head->size);
-		at += head->size;
 	}
+	live_push_servers(live, captures, count);
+	free(captures);
 }
 
 static void push_bracket(struct live *live, __u32 begins)

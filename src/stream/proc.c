@@ -55,8 +55,7 @@ static void identity_settle(struct identity *id)
 	}
 }
 
-/* Reads up to size - 1 bytes of /proc/PID/NAME, NUL-terminated; -errno or the length. */
-static ssize_t proc_read(__u32 pid, const char *name, char *buffer, size_t size)
+ssize_t proc_read(__u32 pid, const char *name, char *buffer, size_t size)
 {
 	char path[64];
 	ssize_t length = 0, n;
@@ -97,7 +96,7 @@ static int proc_stat(__u32 pid, __u32 *parent, __u64 *start_ticks)
 	return 0;
 }
 
-static bool proc_is(const struct process_key *key, __u32 *parent)
+bool proc_is(const struct process_key *key, __u32 *parent)
 {
 	__u64 tick = 1000000000ull / (__u64)sysconf(_SC_CLK_TCK), start;
 

@@ -5,6 +5,7 @@
 #define STREAM_PROC_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 #include <pgleaktrace/event.h>
 
 /* An identity and the memory its strings live in. */
@@ -20,6 +21,12 @@ void identity_from_capture(
 
 /* From /proc alone; -ESRCH when no such process (pid and start time) is there. */
 int identity_from_proc(struct identity *out, const struct process_key *key, bool redact);
+
+/* Reads up to size - 1 bytes of /proc/PID/NAME, NUL-terminated; -errno or the length. */
+ssize_t proc_read(__u32 pid, const char *name, char *buffer, size_t size);
+
+/* Is it still this process, by pid and start time? Then who its parent is. */
+bool proc_is(const struct process_key *key, __u32 *parent);
 
 /* Where cgroup2 is mounted; false: nowhere. */
 bool cgroup2_root(char *path, size_t size);

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "base/codec.h"
 #include "view/format.h"
+#include "view/json.h"
 #include "view/lines.h"
 
 static json_t *seconds(__u64 ns)
@@ -109,6 +110,13 @@ static json_t *server_json(const struct server_key *key)
 	return out;
 }
 
+/* A text that may be unknown: then it says so. */
+static void set_text_or_null(json_t *to, const char *key, const char *value)
+{
+	json_object_set_new(
+		to, key, value && *value ? codec_text(value, strlen(value)) : json_null());
+}
+
 static void set_ending(json_t *out, const struct connection_row *row)
 {
 	set_text(out, "manner", manner_name(row->manner));
@@ -134,15 +142,16 @@ static void set_known(json_t *out, const char *key, const char *value)
 /* What was read from the wire, or from the backend's title; a key is there when it is known. */
 static void set_wire(json_t *out, const struct connection_row *row)
 {
-	set_known(out, "user", row->user);
-	set_known(out, "database", row->database);
+	set_text_or_null(out, "user", row->user);
+	set_text_or_null(out, "database", row->database);
+	set_text_or_null(out, "activity", row->activity);
 	set_known(out, "application", row->application);
 	set_known(out, "encryption", encryption_name(row->encryption));
 	set_known(out, "purpose", purpose_name(row->purpose));
 	set_known(out, "sqlstate", row->sqlstate);
 	set_known(out, "message", row->message);
-	if (row->backend_pid)
-		json_object_set_new(out, "backend_pid", json_integer(row->backend_pid));
+	json_object_set_new(out, "backend_pid",
+		row->backend_pid ? json_integer(row->backend_pid) : json_null());
 	if (row->ending == ENDING_REFUSED)
 		json_object_set_new(out, "refusal_inferred", json_boolean(row->refusal_inferred));
 }
@@ -167,6 +176,7 @@ static json_t *connection_json(
 	json_object_set_new(out, "received", json_integer((json_int_t)row->received));
 	json_object_set_new(out, "thread_id", json_integer(row->tid));
 	set_text(out, "thread_name", row->comm);
+	json_object_set_new(out, "age_at_least", json_boolean(row->at_least));
 	set_wire(out, row);
 	if (row->ended_at) {
 		json_object_set_new(out, "ending", json_string(ending_name(row->ending)));
@@ -289,6 +299,7 @@ static json_t *servers_json(const struct snapshot *s)
 		json_object_set_new(
 			one, "network_namespace", json_integer(s->servers[i].key.netns));
 		set_counts(one, &s->servers[i].counts);
+		json_set_instance(one, &s->servers[i], s);
 		json_array_append_new(out, one);
 	}
 	return out;

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "view/format.h"
 #include "view/lines.h"
+#include "view/servers.h"
 
 #define NAME_LEAST 15 /* columns a script's name gets on the narrowest terminal */
 
@@ -67,11 +68,11 @@ static void print_header(const struct view_context *c, const struct snapshot *s)
 	print_ports(c, s->session);
 	fprintf(c->out, " on %s", s->session && s->session->host ? s->session->host : "this host");
 	if (c->once) {
-		fprintf(c->out, ": %llu open now\n\n", (unsigned long long)s->counts.open);
+		fprintf(c->out, ": %llu open now\n", (unsigned long long)s->counts.open);
 		return;
 	}
 	fprintf(c->out, ", watched for %s:\n", duration);
-	fprintf(c->out, "%llu open at the start, %llu opened, %llu open now\n\n",
+	fprintf(c->out, "%llu open at the start, %llu opened, %llu open now\n",
 		(unsigned long long)s->counts.adopted, (unsigned long long)s->counts.opened,
 		(unsigned long long)s->counts.open);
 }
@@ -211,6 +212,7 @@ static void print_wire(const struct view_context *c, const struct connection_row
 	print_fact(c, &any, "database", row->database);
 	print_fact(c, &any, "application", row->application);
 	print_fact(c, &any, "backend", backend);
+	print_fact(c, &any, "", row->activity);
 	if (row->encryption > ENCRYPTION_NONE)
 		print_fact(c, &any, "over", encryption_name(row->encryption));
 	if (any)
@@ -223,9 +225,8 @@ static void print_connection(const struct view_context *c, const struct connecti
 
 	text_age(age, sizeof(age), row->age);
 	server_text(server, sizeof(server), &row->server, row->server_path);
-	fprintf(c->out, "            %s%s  port %u -> %s  %s",
-		row->attribution == ATTRIBUTION_CONNECT ? "" : ">", age, row->local_port, server,
-		ending_detail(row, detail, sizeof(detail)));
+	fprintf(c->out, "            %s%s  port %u -> %s  %s", row->at_least ? ">" : "", age,
+		row->local_port, server, ending_detail(row, detail, sizeof(detail)));
 	for (size_t i = 0; i < row->holder_count; i++)
 		fprintf(c->out, "%spid %u fd %d", i ? ", " : "; held by ", row->holders[i].pid,
 			row->holders[i].fd);
@@ -396,8 +397,11 @@ static void text_report(
 {
 	if (!c->quiet && s->command)
 		print_command(c, s->command);
-	if (!c->quiet)
+	if (!c->quiet) {
 		print_header(c, s);
+		servers_print(c, s);
+		fputc('\n', c->out);
+	}
 	if (s->group_count) {
 		print_groups(c, s);
 		print_findings(c, s, findings);

@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * live_servers.c: the servers' side of a snapshot. The kernel gave sockets and who has them; this
+ * says what they are:
+ *
+ *   postmaster  listens, runs PostgreSQL's program in a data directory that is its own
+ *   backend     a child of a postmaster, without an exec since the fork, that has an accepted socket
+ *   relay       anything else that listens: a pooler, a proxy
+ *
+ * A title alone proves nothing: anybody can call a process "postgres: root prod".
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "stream/live.h"
+#include "stream/server_limits.h"
+#include "stream/server_title.h"
+
+#define TRANSIENT_MOST 60000000000ull /* PostgreSQL's own limit for what comes before the session */
+
+struct host_server {
+	struct process_key key; /* postmaster or relay */
+	enum server_kind kind;
+	struct server_limits limits;
+	char *program, *data_directory; /* NULL: not known */
+	__u32 seen;                     /* number of the last snapshot that found it */
+	UT_hash_handle hh;
+};
+
+static char *link_read(__u32 pid, const char *name)
+{
+	char path[64], target[4096];
+	ssize_t length;
+
+	snprintf(path, sizeof(path), "/proc/%u/%s", pid, name);
+	length = readlink(path, target, sizeof(target));
+	return length > 0 && length < (ssize_t)sizeof(target) ? xmemdup(target, (size_t)length)
+							      : NULL;
+}
+
+/* The executable's name, also when a package update has replaced its file. */
+static char *program_of(__u32 pid)
+{
+	static const char deleted[] = " (deleted)";
+	char *exe = link_read(pid, "exe"), *name, *out;
+	size_t n;
+
+	if (!exe)
+		return NULL;
+	name = strrchr(exe, '/') ? strrchr(exe, '/') + 1 : exe;
+	n = strlen(name);
+	if (n > sizeof(deleted) - 1 && !strcmp(name + n - (sizeof(deleted) - 1), deleted))
+		name[n - (sizeof(deleted) - 1)] = 0;
+	out = xstrdup(name);
+	free(exe);
+	return out;
+}
+
+static int folder_open(__u32 pid, const char *name)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%u/%s", pid, name);
+	return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
+/* Its pid as it counts itself: the last number of NSpid. */
+static __u32 own_pid(__u32 pid)
+{
+	char buffer[4096], *at;
+	__u32 own = 0;
+
+	if (proc_read(pid, "status", buffer, sizeof(buffer)) <= 0)
+		return 0;
+	at = strstr(buffer, "\nNSpid:");
+	for (at = at ? at + 7 : NULL; at && *at == '\t';)
+		own = (__u32)strtoul(at + 1, &at, 10);
+	return own;
+}
+
+/* PostgreSQL runs only as the owner of its data directory, and writes its pid there. */
+static bool owns_data(__u32 pid, int data)
+{
+	char path[64], *text;
+	struct stat process, folder;
+	size_t length;
+	bool yes;
+
+	snprintf(path, sizeof(path), "/proc/%u", pid);
+	if (stat(path, &process) || fstat(data, &folder) || process.st_uid != folder.st_uid)
+		return false;
+	if (server_file_read(data, "postmaster.pid", &text, &length, NULL))
+		return false;
+	yes = strtoul(text, NULL, 10) == own_pid(pid);
+	free(text);
+	return yes;
+}
+
+static bool is_postgres(const char *program)
+{
+	return program && (!strcmp(program, "postgres") || !strcmp(program, "postmaster"));
+}
+
+static __u64 wall_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (__u64)now.tv_sec * 1000000000ull + (__u64)now.tv_nsec;
+}
+
+static void limits_read(struct host_server *server, int root, int data)
+{
+	char argv[65536];
+	ssize_t length = proc_read(server->key.pid, "cmdline", argv, sizeof(argv));
+	struct server_place place = {
+		.root = root,
+		.data = data,
+		.started = wall_now() - (live_now() - server->key.start),
+		.argv = argv,
+		.argv_length = length > 0 ? (size_t)length : 0,
+	};
+
+	server_limits_read(&server->limits, &place);
+}
+
+static void server_examine(struct host_server *server)
+{
+	__u32 pid = server->key.pid, parent;
+	int root = folder_open(pid, "root"), data = folder_open(pid, "cwd");
+
+	server->program = program_of(pid);
+	server->kind = server->program ? SERVER_RELAY : SERVER_UNKNOWN;
+	server->limits.max_connections = server->limits.reserved = -1;
+	if (is_postgres(server->program) && data >= 0 && owns_data(pid, data) &&
+		proc_is(&server->key, &parent)) {
+		limits_read(server, root, data);
+		if (server->limits.version) {
+			server->kind = SERVER_POSTGRESQL;
+			server->data_directory = link_read(pid, "cwd");
+		}
+	}
+	if (root >= 0)
+		close(root);
+	if (data >= 0)
+		close(data);
+}
+
+/* A server that was still recovering knows its limit only later. */
+static void server_again(struct host_server *server)
+{
+	struct server_place place = {.data = folder_open(server->key.pid, "cwd")};
+
+	if (place.data < 0)
+		return;
+	server_limits_control(&server->limits, &place);
+	close(place.data);
+}
+
+static struct host_server *server_find(struct live *live, const struct process_key *key)
+{
+	struct host_server *server;
+
+	HASH_FIND(hh, live->servers, key, sizeof(*key), server);
+	return server;
+}
+
+static struct host_server *server_get(struct live *live, const struct process_key *key)
+{
+	struct host_server *server = server_find(live, key);
+
+	if (!server) {
+		server = xcalloc(1, sizeof(*server));
+		server->key = *key;
+		server_examine(server);
+		HASH_ADD(hh, live->servers, key, sizeof(server->key), server);
+	} else if (server->kind == SERVER_POSTGRESQL && server->limits.max_connections < 0 &&
+		   server->seen != live->snapshots) {
+		server_again(server);
+	}
+	server->seen = live->snapshots;
+	return server;
+}
+
+static void server_free(struct live *live, struct host_server *server)
+{
+	HASH_DEL(live->servers, server);
+	free(server->program);
+	free(server->data_directory);
+	free(server);
+}
+
+void live_servers_free(struct live *live)
+{
+	struct host_server *server, *next;
+
+	HASH_ITER (hh, live->servers, server, next)
+		server_free(live, server);
+}
+
+static bool same_process(const struct process_key *a, const struct process_key *b)
+{
+	return a->pid == b->pid && a->start == b->start;
+}
+
+/*
+ * Of several that share a listening socket, the one that is no other's child: a pre-forked worker
+ * inherited it. An init that opened it for a service is only its keeper.
+ */
+static bool is_listener(
+	const struct server_capture *const *captures, size_t count, const struct server_capture *c)
+{
+	bool before = true;
+
+	if (c->head.kind != EVENT_SERVER)
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		const struct server_capture *other = captures[i];
+
+		if (other == c)
+			before = false;
+		if (other == c || other->head.kind != EVENT_SERVER || other->cookie != c->cookie)
+			continue;
+		if (same_process(&other->holder, &c->holder) ? before : c->holder.pid == 1)
+			return false;
+		if (other->holder.pid != 1 && same_process(&other->holder, &c->parent))
+			return false;
+	}
+	return true;
+}
+
+/* Copies a string behind the others in an arena; NULL stays NULL. */
+static const char *put(char **to, const char *text)
+{
+	size_t n = text ? strlen(text) + 1 : 0;
+	char *at = *to;
+
+	if (!text)
+		return NULL;
+	memcpy(at, text, n);
+	*to += n;
+	return at;
+}
+
+static void push_place(struct live *live, const struct server_capture *c)
+{
+	union event event = {.place = {.head = {EVENT_PLACE, sizeof(event.place), c->head.time},
+				     .key = c->local}};
+	char *arena = xmemdup(c->path, c->path_length);
+
+	if (!c->path[0])
+		arena[0] = '@';
+	event.place.path = arena;
+	live_push_owned(live, &event, arena);
+}
+
+static void push_server(struct live *live, const struct server_capture *c)
+{
+	const struct host_server *server = server_get(live, &c->holder);
+	const char *program = server->program, *data = server->data_directory;
+	union event event = {.server = {
+				     .head = {EVENT_SERVER, sizeof(event.server), c->head.time},
+				     .key = c->local,
+				     .process = c->holder,
+				     .kind = server->kind,
+				     .version = server->limits.version,
+				     .max_connections = server->limits.max_connections,
+				     .reserved = server->limits.reserved,
+				     .limit_source = server->limits.source,
+			     }};
+	char *arena = xcalloc(1, (program ? strlen(program) : 0) + (data ? strlen(data) : 0) + 2);
+	char *to = arena;
+
+	if (c->local.family == AF_UNIX)
+		push_place(live, c);
+	event.server.program = put(&to, program);
+	event.server.data_directory = put(&to, data);
+	live_push_owned(live, &event, arena);
+}
+
+/* Is it a backend of a postmaster that listens where its socket was accepted? */
+static struct host_server *postmaster_of(struct live *live,
+	const struct server_capture *const *captures, size_t count, const struct server_capture *c)
+{
+	struct host_server *server = server_find(live, &c->parent);
+
+	if (!server || server->kind != SERVER_POSTGRESQL || server->seen != live->snapshots ||
+		c->holder.exec != c->parent.exec)
+		return NULL;
+	for (size_t i = 0; i < count; i++)
+		if (captures[i]->head.kind == EVENT_SERVER &&
+			same_process(&captures[i]->holder, &c->parent) &&
+			captures[i]->local.port == c->local.port &&
+			captures[i]->local.netns == c->local.netns &&
+			(captures[i]->local.family == AF_UNIX) == (c->local.family == AF_UNIX))
+			return server;
+	return NULL;
+}
+
+/* Room for a title, arg_start to env_end of /proc/PID/stat; 0: not this process, or not told. */
+static size_t title_room(const struct process_key *key)
+{
+	char buffer[2048], *at;
+	unsigned long long start, arg_start, env_end;
+	__u64 tick = 1000000000ull / (__u64)sysconf(_SC_CLK_TCK);
+
+	if (proc_read(key->pid, "stat", buffer, sizeof(buffer)) <= 0)
+		return 0;
+	at = strrchr(buffer, ')');
+	/* Behind the name: fields 3 to 21, starttime (22), 23 to 47, arg_start (48), arg_end,
+	 * env_start, env_end (51). */
+	if (!at || sscanf(at + 1,
+			   "%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%llu"
+			   "%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*"
+			   "s%*s"
+			   "%llu%*s%*s%llu",
+			   &start, &arg_start, &env_end) != 3)
+		return 0;
+	return start == key->start / tick && env_end > arg_start ? env_end - arg_start : 0;
+}
+
+static bool is_transient(const char *activity)
+{
+	return !strcmp(activity, "startup") || !strcmp(activity, "authentication") ||
+	       !strcmp(activity, "initializing");
+}
+
+static void title_read(
+	struct title *out, const struct host_server *server, const struct server_capture *c)
+{
+	const char *cluster = server->limits.cluster_known ? server->limits.cluster : NULL;
+	char buffer[4096];
+	ssize_t length = proc_read(c->holder.pid, "cmdline", buffer, sizeof(buffer));
+	size_t room = title_room(&c->holder); /* after the title: it is still the same process */
+
+	memset(out, 0, sizeof(*out));
+	if (length <= 0 || !room || strlen(buffer) + 1 >= room)
+		return; /* cut off where its last words would be */
+	title_parse(out, buffer, cluster, c->client_port);
+	/* With update_process_title off, the title stays as it was in the beginning. */
+	if (is_transient(out->activity) && live_now() - c->holder.start > TRANSIENT_MOST)
+		out->activity[0] = 0;
+}
+
+static void push_backend(
+	struct live *live, const struct host_server *server, const struct server_capture *c)
+{
+	union event event = {.backend = {
+				     .head = {EVENT_BACKEND, sizeof(event.backend), c->head.time},
+				     .cookie = c->peer,
+				     .process = c->holder,
+				     .postmaster = c->parent,
+				     .local = c->local,
+				     .client_port = c->client_port,
+				     .state = c->state,
+			     }};
+	struct title title;
+	char *arena, *to;
+
+	title_read(&title, server, c);
+	arena = to = xcalloc(
+		1, strlen(title.user) + strlen(title.database) + strlen(title.activity) + 3);
+	memcpy(event.backend.client, c->client, sizeof(c->client));
+	event.backend.walsender = title.walsender;
+	event.backend.user = *title.user ? put(&to, title.user) : NULL;
+	event.backend.database = *title.database ? put(&to, title.database) : NULL;
+	event.backend.activity = *title.activity ? put(&to, title.activity) : NULL;
+	live_push_owned(live, &event, arena);
+}
+
+void live_push_servers(
+	struct live *live, const struct server_capture *const *captures, size_t count)
+{
+	struct host_server *server, *next;
+
+	for (size_t i = 0; i < count; i++)
+		if (is_listener(captures, count, captures[i]))
+			push_server(live, captures[i]);
+	for (size_t i = 0; i < count; i++) {
+		if (captures[i]->head.kind != EVENT_BACKEND)
+			continue;
+		server = postmaster_of(live, captures, count, captures[i]);
+		if (server)
+			push_backend(live, server, captures[i]);
+	}
+	HASH_ITER (hh, live->servers, server, next)
+		if (server->seen != live->snapshots)
+			server_free(live, server);
+}

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* servers.c: see servers.h. */
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/address.h"
+#include "base/text.h"
+#include "view/format.h"
+#include "view/servers.h"
+
+#define SPARK_COLUMNS 24
+#define ORPHANS_MOST  5
+#define REMOTES_MOST  3
+#define DAY           86400000000000ull
+
+static void append(char *out, size_t size, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+static void append(char *out, size_t size, const char *format, ...)
+{
+	size_t used = strlen(out);
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(out + used, size - used, format, args);
+	va_end(args);
+}
+
+void servers_slots_text(char *out, size_t size, const struct instance_row *i)
+{
+	__s64 ordinary = (__s64)i->max_connections - i->reserved, used = (__s64)i->used;
+	char age[24];
+
+	if (i->max_connections < 0)
+		snprintf(out, size, "%llu slot%s used", (unsigned long long)i->used,
+			i->used == 1 ? "" : "s");
+	else
+		snprintf(out, size, "%llu of %d slots", (unsigned long long)i->used,
+			i->max_connections);
+	if (i->max_connections >= 0 && i->reserved >= 0)
+		append(out, size, " (%d reserved)", i->reserved);
+	if (!isnan(i->per_minute) && fabs(i->per_minute) >= 0.5)
+		append(out, size, ", %+.0f/min", i->per_minute);
+	if (i->max_connections < 0)
+		return;
+	if (used >= i->max_connections) {
+		append(out, size, ", full");
+	} else if (i->reserved > 0 && used >= ordinary) {
+		append(out, size, ", full but for superusers");
+	} else if (i->full_in && i->full_in < DAY) {
+		text_age(age, sizeof(age), i->full_in);
+		append(out, size, ", full in ~%s", age);
+	}
+}
+
+/* The highest of each stretch of samples: a peak must not vanish between two columns. */
+static __u32 stretch_most(const struct instance_row *i, size_t from, size_t to)
+{
+	__u32 most = 0;
+
+	for (; from < to; from++)
+		if (i->history[from].used > most)
+			most = i->history[from].used;
+	return most;
+}
+
+void servers_sparkline(char *out, size_t size, const struct instance_row *i, size_t columns)
+{
+	static const char *const blocks[] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
+	size_t n = i->history_count < columns ? i->history_count : columns;
+	__u32 top = i->max_connections > 0 ? (__u32)i->max_connections
+					   : stretch_most(i, 0, i->history_count);
+
+	out[0] = 0;
+	for (size_t c = 0; n > 1 && c < n; c++) {
+		__u64 used =
+			stretch_most(i, c * i->history_count / n, (c + 1) * i->history_count / n);
+		__u64 level = top ? used * 8 / top : 0;
+
+		append(out, size, "%s", blocks[level > 7 ? 7 : level]);
+	}
+}
+
+static void print_text(const struct view_context *c, const char *text)
+{
+	char *clean = text_clean(text, strlen(text));
+
+	fputs(clean, c->out);
+	free(clean);
+}
+
+/* The addresses by which local clients reach a server, or its own if there are none. */
+static void print_names(
+	const struct view_context *c, const struct snapshot *s, const struct instance_row *instance)
+{
+	const char *sep = "";
+	char name[200];
+
+	for (size_t i = 0; i < s->server_count; i++) {
+		if (s->servers[i].instance != instance)
+			continue;
+		server_text(name, sizeof(name), &s->servers[i].key, s->servers[i].path);
+		fputs(sep, c->out);
+		print_text(c, name);
+		sep = ", ";
+	}
+}
+
+static void print_orphan(
+	const struct view_context *c, const struct snapshot *s, const struct orphan_row *o)
+{
+	char text[64];
+
+	fprintf(c->out, "    orphan slot: backend %u", o->backend_pid);
+	if (*o->activity || *o->user) {
+		fputs(" (", c->out);
+		print_text(c, o->activity);
+		fputs(*o->activity && *o->user ? ", user " : *o->user ? "user " : "", c->out);
+		print_text(c, o->user);
+		fputc(')', c->out);
+	}
+	fputs(" works on though its client is gone", c->out);
+	if (o->script) {
+		fputs(": ", c->out);
+		print_text(c, o->script);
+		fprintf(c->out, ", pid %u", o->client.pid);
+	}
+	if (o->since) {
+		text_age(text, sizeof(text), s->now - o->since);
+		fprintf(c->out, ", %s %s ago", ending_name(o->ending), text);
+	}
+	if (o->since && o->manner == MANNER_EXIT) {
+		format_exit(text, sizeof(text), o->exit_code);
+		fprintf(c->out, " (%s)", text);
+	}
+	fputc('\n', c->out);
+}
+
+static void print_remotes(const struct view_context *c, const struct instance_row *i)
+{
+	__u64 others = 0;
+
+	if (!i->remote_count)
+		return;
+	fputs("    from other hosts: ", c->out);
+	for (size_t r = 0; r < i->remote_count; r++) {
+		char address[64];
+
+		if (r >= REMOTES_MOST) {
+			others += i->remotes[r].slots;
+			continue;
+		}
+		ip_text(address, sizeof(address), i->remotes[r].address);
+		fprintf(c->out, "%s%llu slot%s by %s", r ? ", " : "",
+			(unsigned long long)i->remotes[r].slots,
+			i->remotes[r].slots == 1 ? "" : "s", address);
+	}
+	if (others)
+		fprintf(c->out, ", %llu by %zu others", (unsigned long long)others,
+			i->remote_count - REMOTES_MOST);
+	fputc('\n', c->out);
+}
+
+static void print_instance(
+	const struct view_context *c, const struct snapshot *s, const struct instance_row *i)
+{
+	char slots[160], spark[SPARK_COLUMNS * 4];
+
+	print_names(c, s, i);
+	fputs(" (PostgreSQL", c->out);
+	if (i->version)
+		fprintf(c->out, " %u", i->version);
+	servers_slots_text(slots, sizeof(slots), i);
+	fprintf(c->out, "): %s", slots);
+	servers_sparkline(spark, sizeof(spark), i, SPARK_COLUMNS);
+	if (!c->ascii && *spark)
+		fprintf(c->out, "  %s", spark);
+	fputc('\n', c->out);
+	for (size_t o = 0; o < i->orphan_count && o < ORPHANS_MOST; o++)
+		print_orphan(c, s, &i->orphans[o]);
+	if (i->orphan_count > ORPHANS_MOST)
+		fprintf(c->out, "    … and %zu more orphan slots\n",
+			i->orphan_count - ORPHANS_MOST);
+	print_remotes(c, i);
+}
+
+static bool has_row(const struct snapshot *s, const struct instance_row *instance)
+{
+	for (size_t i = 0; i < s->server_count; i++)
+		if (s->servers[i].instance == instance)
+			return true;
+	return false;
+}
+
+void servers_print(const struct view_context *c, const struct snapshot *s)
+{
+	for (size_t i = 0; i < s->instance_count; i++)
+		if (s->instances[i].kind == SERVER_POSTGRESQL && has_row(s, &s->instances[i]))
+			print_instance(c, s, &s->instances[i]);
+	for (size_t i = 0; i < s->server_count; i++) {
+		const struct server_row *row = &s->servers[i];
+		char name[200];
+
+		if (row->max_connections < 0 ||
+			(row->instance && row->instance->kind == SERVER_POSTGRESQL))
+			continue;
+		server_text(name, sizeof(name), &row->key, row->path);
+		print_text(c, name);
+		fprintf(c->out, ": %llu of %d slots taken from this host\n",
+			(unsigned long long)row->counts.open, row->max_connections);
+	}
+}

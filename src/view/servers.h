@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* servers.h: the servers on this host, in sentences: the head of every report. */
+#ifndef VIEW_SERVERS_H
+#define VIEW_SERVERS_H
+
+#include <pgleaktrace/view.h>
+
+/* One line per server whose slots are known, and what is odd about them below. */
+void servers_print(const struct view_context *context, const struct snapshot *snapshot);
+
+/* "97 of 100 slots (3 reserved), +14/min, full in ~13s" */
+void servers_slots_text(char *out, size_t size, const struct instance_row *instance);
+
+/* Used slots over time as block characters, `columns` at most; "" if there is no history. */
+void servers_sparkline(char *out, size_t size, const struct instance_row *instance, size_t columns);
+
+#endif
