@@ -12,7 +12,7 @@ PYTHON  ?= /usr/bin/python3
 CFLAGS   ?= -O2 -g
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Werror
 CPPFLAGS += -std=gnu11 -D_GNU_SOURCE -Iinclude -Isrc -I$(BUILD) -DPGLEAKTRACE_VERSION='"$(VERSION)"'
-LDLIBS   := -lbpf -lelf -lz -ljansson -lmicrohttpd -lcap-ng
+LDLIBS   := -lbpf -lelf -lz -ljansson -lmicrohttpd -lcap-ng -lncursesw -ltinfo
 ifeq ($(SAN),1)
 CFLAGS   += -fsanitize=address,undefined -fno-sanitize-recover=all
 BUILD    := $(BUILD)/san
@@ -38,7 +38,7 @@ TOOLS   := $(patsubst tests/tools/%.c,$(BUILD)/tools/%,$(wildcard tests/tools/*.
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 UNITS   := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 
-.PHONY: check-fuzz check-kernels bench all check check-unit check-replay check-live demo deps deps-check lint install clean tools
+.PHONY: check-fuzz check-kernels bench all check check-unit check-replay check-screen check-live demo deps deps-check lint install clean tools
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -89,7 +89,7 @@ deps-check:
 	$(Q)tests/deps.sh
 
 check: all
-	$(Q)$(MAKE) --no-print-directory lint check-unit check-replay
+	$(Q)$(MAKE) --no-print-directory lint check-unit check-replay check-screen
 	$(Q)$(MAKE) --no-print-directory SAN=1 check-unit check-replay
 	$(Q)$(MAKE) --no-print-directory check-fuzz
 	$(Q)$(MAKE) --no-print-directory check-live
@@ -116,6 +116,9 @@ $(BUILD)/fuzz/fuzz_%: $(BUILD)/fuzz/tests/fuzz/fuzz_%.o $(PURE:$(BUILD)/%=$(BUIL
 check-fuzz: $(FUZZERS)
 	$(Q)for fuzzer in $(FUZZERS); do \
 		tests/fuzz/run.sh $$fuzzer $(FUZZ_SECONDS) || exit 1; done
+
+check-screen: $(BUILD)/pgleaktrace
+	$(Q)PGLEAKTRACE=$(BUILD)/pgleaktrace $(PYTHON) -m pytest -q tests/screen
 
 check-live: $(BUILD)/pgleaktrace tools
 	$(Q)BUILD=$(BUILD) PGLEAKTRACE=$(BUILD)/pgleaktrace $(PYTHON) -m pytest -q tests/live

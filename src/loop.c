@@ -13,7 +13,7 @@
  * what was there before them is taken in first. */
 static int (*const lenders[])(struct loop *) = {
 	ring_lend, replay_lend, snapshot_lend, metrics_lend, collected_lend, signals_lend,
-	duration_lend, notify_lend, command_lend, /* last: it runs from then on */
+	duration_lend, screen_lend, notify_lend, command_lend, /* last: it runs from then on */
 };
 
 int timer_open(__u64 ns, bool repeats)
@@ -61,13 +61,15 @@ static bool shows_events(const struct options *o)
 {
 	bool ends = o->duration || o->once || o->replay || o->command;
 
-	return o->view->event && (o->view->streams || !(ends || o->metrics.ss_family));
+	return o->view->event && !o->screen &&
+	       (o->view->streams || !(ends || o->metrics.ss_family));
 }
 
-static int take_event(struct loop *l, const union event *event)
+int loop_take_event(struct loop *l, const union event *event)
 {
 	int error = l->recorder ? recorder_write(l->recorder, event) : 0;
 
+	l->taken++;
 	if (event->head.kind == EVENT_SESSION) /* a view needs it to tell the time */
 		model_apply(l->model, event);
 	if (shows_events(l->options))
@@ -87,7 +89,7 @@ int loop_take_some(struct loop *l, unsigned most)
 		int result = stream_next(l->stream, &event);
 
 		if (result == 1)
-			result = take_event(l, &event);
+			result = loop_take_event(l, &event);
 		else if (!result)
 			return 0;
 		if (result)

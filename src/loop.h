@@ -40,6 +40,7 @@ struct loop {
 	struct source sources[LOOP_SOURCES];
 	size_t source_count;
 	unsigned snapshots; /* taken by the timer so far */
+	__u64 taken;        /* events so far */
 };
 
 /* Runs until the stream is over or a source ends it; then, live, the last look and the final
@@ -52,6 +53,9 @@ int loop_lend(struct loop *loop, int fd, source_ready *ready, void *data);
 
 /* Closes a lent descriptor and waits for it no more. */
 void loop_take_back(struct loop *loop, int fd);
+
+/* One event: recorded, shown, believed. 0 or -errno. */
+int loop_take_event(struct loop *loop, const union event *event);
 
 /* Everything the stream has now: recorded, shown, believed. 0; -ENODATA at its end, or -errno. */
 int loop_take_events(struct loop *loop);
@@ -80,6 +84,7 @@ int metrics_lend(struct loop *loop);   /* --metrics: the pages */
 int collected_lend(struct loop *loop); /* -o openmetrics --output-file: the file, now and then */
 int notify_lend(struct loop *loop);    /* a service manager: ready, alive, stopping */
 int command_lend(struct loop *loop);   /* -- CMD: starts it, waits for its end */
+int screen_lend(struct loop *loop);    /* the live screen: keys in, frames out */
 
 /* What a signal means while a command runs. */
 struct signalfd_siginfo;

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* options.c: the option table, and which option sets what; values are read in options_values.c. */
 #include <argp.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "options_values.h"
 
@@ -19,6 +21,8 @@ enum key {
 	KEY_OUTPUT_FILE,
 	KEY_RECORD,
 	KEY_REPLAY,
+	KEY_SPEED,
+	KEY_NO_COLOR,
 	KEY_NO_REDACT,
 	KEY_CHECK,
 	KEY_METRICS,
@@ -62,11 +66,15 @@ static const struct argp_option rows[] = {
 	{"metrics", KEY_METRICS, "[ADDR:]PORT", 0,
 		"serve metrics for Prometheus over HTTP (default address 127.0.0.1)", 3},
 	{"quiet", 'q', 0, 0, "only the table; no notes on standard error", 3},
+	{"no-color", KEY_NO_COLOR, 0, 0, "no colours on the live screen (as NO_COLOR=1)", 3},
 	{"no-redact", KEY_NO_REDACT, 0, 0, "leave passwords in command lines", 3},
 	{0, 0, 0, 0, "Recordings:", 4},
 	{"record", KEY_RECORD, "FILE", 0, "write all that is seen to FILE (mode 0600)", 4},
 	{"replay", KEY_REPLAY, "FILE", 0,
-		"report from a recording instead of the kernel; needs no root", 4},
+		"from a recording instead of the kernel, without root: played on a terminal, else "
+		"a report",
+		4},
+	{"speed", KEY_SPEED, "N", 0, "play it N times as fast (default 1)", 4},
 	{0, 0, 0, 0, "Under a command (-- CMD ARG…), and as a gate:", 5},
 	{"grace", KEY_GRACE, "TIME", 0, "how long CMD's children may finish after it (default 2s)",
 		5},
@@ -124,6 +132,16 @@ static void check_metrics(struct argp_state *state, const struct options *o)
 		argp_error(state,
 			"-o openmetrics counts everything by script: no -g, -p, -u, --comm, "
 			"--cmdline, --cgroup or --host");
+}
+
+/* A person at a terminal who asked for no other form gets the live screen. */
+static bool wants_screen(const struct options *o)
+{
+	const char *term = getenv("TERM");
+
+	return !o->form_given && !o->output_file && !o->once && !o->duration && !o->check &&
+	       !o->command && (!o->replay || strcmp(o->replay, "-")) && isatty(STDIN_FILENO) &&
+	       isatty(STDOUT_FILENO) && term && *term && strcmp(term, "dumb");
 }
 
 /* What stands behind `--` is the command, whatever it looks like. */
@@ -206,7 +224,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		if (o->interval < 100000000ull)
 			argp_error(state, "-i %s: at least 100ms", arg);
 		break;
-	case 'o': parse_view(state, o, arg); break;
+	case 'o':
+		parse_view(state, o, arg);
+		o->form_given = true;
+		break;
 	case KEY_OUTPUT_FILE: o->output_file = arg; break;
 	case 'v': o->verbose = o->live.verbose = true; break;
 	case 'q': o->quiet = true; break;
@@ -214,6 +235,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_NO_REDACT: o->live.redact = false; break;
 	case KEY_RECORD: o->record = arg; break;
 	case KEY_REPLAY: o->replay = arg; break;
+	case KEY_SPEED: parse_speed(state, o, arg); break;
+	case KEY_NO_COLOR: o->no_color = true; break;
 	case 'h': argp_state_help(state, state->out_stream, ARGP_HELP_STD_HELP); break;
 	case KEY_METRICS: parse_metrics(state, o, arg); break;
 	case KEY_CHECK: o->check = true; break;
@@ -222,6 +245,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_END:
 		check_command(state, o);
 		check_pid(state, o);
+		o->screen = wants_screen(o);
+		if (o->speed != 1 && !o->replay)
+			argp_error(state, "--speed is for --replay");
 		if (!o->live.ledgers)
 			argp_error(state, "--ledgers 0: at least 1");
 		check_metrics(state, o);
@@ -252,6 +278,7 @@ static const struct options defaults = {
 	.query = {.older = 60000000000ull},
 	.interval = 1000000000ull,
 	.grace = GRACE_UNSET,
+	.speed = 1,
 };
 
 void options_parse(struct options *options, int argc, char **argv)

@@ -112,6 +112,15 @@ void parse_view(struct argp_state *state, struct options *o, const char *text)
 		argp_error(state, "-o %s: the formats are text, json, ndjson, openmetrics", text);
 }
 
+void parse_speed(struct argp_state *state, struct options *o, const char *text)
+{
+	char *end;
+
+	o->speed = strtod(text, &end);
+	if (end == text || *end || !(o->speed >= 0.1 && o->speed <= 1000))
+		argp_error(state, "--speed %s: a number from 0.1 to 1000", text);
+}
+
 void parse_group(struct argp_state *state, struct options *o, const char *text)
 {
 	int g = 0;

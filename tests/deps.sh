@@ -11,13 +11,14 @@ need() { # need TEST… -- what it is
 need command -v gcc
 need command -v clang
 need test -x /usr/sbin/bpftool -o -x /usr/local/sbin/bpftool -o -x /usr/bin/bpftool
-for header in bpf/libbpf.h libelf.h zlib.h jansson.h uthash.h cmocka.h microhttpd.h cap-ng.h; do
+for header in bpf/libbpf.h libelf.h zlib.h jansson.h uthash.h cmocka.h curses.h microhttpd.h cap-ng.h; do
 	need test -e "/usr/include/$header"
 done
 need sh -c 'ls "$(clang -print-resource-dir)"/lib/linux/libclang_rt.fuzzer* # libFuzzer'
 need command -v clang-format
 need command -v cppcheck
 need command -v ip
+need command -v tmux
 need command -v promtool
 need command -v node
 need command -v npm
@@ -37,6 +38,7 @@ if command -v apt-get >/dev/null; then
 	[ -e /etc/postgresql-common/createcluster.conf ] ||
 		echo 'create_main_cluster = false' > /etc/postgresql-common/createcluster.conf
 	set -- gcc make clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev libjansson-dev uthash-dev \
+		libncurses-dev tmux \
 		libcmocka-dev clang-format cppcheck iproute2 python3-pytest python3-psycopg2 \
 		python3-jsonschema postgresql postgresql-contrib libmicrohttpd-dev libcap-ng-dev libcap2-bin prometheus
 	command -v node >/dev/null && command -v npm >/dev/null || set -- "$@" nodejs npm
@@ -45,14 +47,14 @@ if command -v apt-get >/dev/null; then
 		"libclang-rt-$(clang -dumpversion | cut -d. -f1)-dev"
 elif command -v dnf >/dev/null; then # not tested
 	dnf install -y gcc make clang llvm bpftool libbpf-devel elfutils-libelf-devel zlib-devel \
-		jansson-devel uthash-devel libmicrohttpd-devel libcap-ng-devel libcmocka-devel clang-tools-extra cppcheck iproute python3-pytest \
+		jansson-devel uthash-devel ncurses-devel tmux libmicrohttpd-devel libcap-ng-devel libcmocka-devel clang-tools-extra cppcheck iproute python3-pytest \
 		python3-psycopg2 python3-jsonschema postgresql-server postgresql-contrib nodejs npm
 elif command -v apk >/dev/null; then # not tested
 	apk add gcc musl-dev argp-standalone make clang llvm bpftool libbpf-dev elfutils-dev zlib-dev \
-		jansson-dev uthash-dev libmicrohttpd-dev libcap-ng-dev cmocka-dev clang-extra-tools cppcheck iproute2 py3-pytest \
+		jansson-dev uthash-dev ncurses-dev tmux libmicrohttpd-dev libcap-ng-dev cmocka-dev clang-extra-tools cppcheck iproute2 py3-pytest \
 		py3-psycopg2 py3-jsonschema postgresql postgresql-contrib nodejs npm
 elif command -v pacman >/dev/null; then # not tested
-	pacman -S --noconfirm --needed gcc make clang llvm bpf libbpf libelf zlib jansson uthash libmicrohttpd libcap-ng cmocka \
+	pacman -S --noconfirm --needed gcc make clang llvm bpf libbpf libelf zlib jansson uthash ncurses tmux libmicrohttpd libcap-ng cmocka \
 		cppcheck iproute2 python-pytest python-psycopg2 python-jsonschema postgresql nodejs npm
 else
 	echo "no package manager known here; needed:$missing" >&2

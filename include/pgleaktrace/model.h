@@ -201,6 +201,14 @@ void model_free(struct model *model);
 /* Takes one event in; the event's strings are copied. Unknown kinds are ignored. */
 void model_apply(struct model *model, const union event *event);
 
+/* Tells what is believed now as events, the session first: a recording that is begun in the middle
+ * starts with them. A new model that applies them believes the same, but for the peaks of scripts
+ * and servers, which only the past can teach. */
+typedef void model_tell(void *data, const union event *event);
+void model_retell(const struct model *model, model_tell *tell, void *data);
+/* Another that believes the same, peaks included; model_free() it. */
+struct model *model_copy(const struct model *model);
+
 struct snapshot *model_snapshot(const struct model *model, const struct query *query);
 void snapshot_free(struct snapshot *snapshot);
 

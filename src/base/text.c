@@ -112,8 +112,7 @@ char *text_clean(const char *bytes, size_t length)
 	return escape(bytes, length, true);
 }
 
-/* Columns and bytes of the character at `s`: a byte that is no UTF-8 counts as one column. */
-static size_t character(const char *s, size_t *bytes)
+size_t text_character(const char *s, size_t *bytes)
 {
 	unsigned code = 0;
 	size_t low = 0, high = sizeof(widths) / sizeof(widths[0]);
@@ -139,7 +138,7 @@ size_t text_columns(const char *text)
 	size_t columns = 0, bytes;
 
 	for (; *text; text += bytes)
-		columns += character(text, &bytes);
+		columns += text_character(text, &bytes);
 	return columns;
 }
 
@@ -149,7 +148,7 @@ static size_t head_bytes(const char *text, size_t columns)
 	size_t at = 0, bytes;
 
 	while (text[at]) {
-		size_t wide = character(text + at, &bytes);
+		size_t wide = text_character(text + at, &bytes);
 
 		if (wide > columns)
 			break;
@@ -166,7 +165,7 @@ static const char *tail_after(const char *text, size_t columns)
 	size_t gone = 0, bytes;
 
 	while (*text) {
-		size_t wide = character(text, &bytes);
+		size_t wide = text_character(text, &bytes);
 
 		if (gone >= columns && wide)
 			break;

@@ -21,6 +21,10 @@ char *text_clean(const char *bytes, size_t length);
  * and emoji two, combining marks none, all else one. */
 size_t text_columns(const char *text);
 
+/* Columns and bytes of the first character of `text`, which is not empty: a byte that is no UTF-8
+ * counts as one column. */
+size_t text_character(const char *text, size_t *bytes);
+
 /* Copies clean text into `out`, cut in the middle to at most `columns` with "…" or, for `ascii`,
  * "...". Never splits a character, be it for `columns` or for `size`. */
 void text_cut(char *out, size_t size, const char *text, size_t columns, bool ascii);

@@ -218,19 +218,33 @@ static bool ledger_is_empty(const struct ledger *l)
 		 l->settled.adopted);
 }
 
+static int process_key_order(const struct process_key *p, const struct process_key *q)
+{
+	if (p->start != q->start)
+		return p->start < q->start ? -1 : 1;
+	if (p->pid != q->pid)
+		return p->pid < q->pid ? -1 : 1;
+	return p->exec < q->exec ? -1 : p->exec > q->exec;
+}
+
+/* Rows are gathered in the order of the sorted ledgers. */
+static int by_process_key(const void *key, const void *row)
+{
+	return process_key_order(key, &((const struct process_row *)row)->key);
+}
+
 static struct connection_row *row_for(
 	struct builder *b, const struct connection *c, struct gather **g)
 {
 	const struct ledger *ledger = state_ledger(b->model, &c->ledger);
-	struct process_row *p = NULL;
+	struct process_row *p;
 
 	/* Without books yet (a torn recording) it can't be counted, so it is not listed either. */
 	if (!ledger || ledger_is_empty(ledger) || !query_wants(b->query, b->model, ledger))
 		return NULL;
 	*g = gather_get(b, ledger);
-	for (size_t i = 0; i < (*g)->row.process_count && !p; i++)
-		if (!memcmp(&(*g)->row.processes[i].key, &c->ledger.process, sizeof(p->key)))
-			p = &(*g)->row.processes[i];
+	p = bsearch(&c->ledger.process, (*g)->row.processes, (*g)->row.process_count, sizeof(*p),
+		by_process_key);
 	if (!p)
 		return NULL;
 	p->connections =
@@ -276,15 +290,9 @@ static void gather_server(struct builder *b, const struct ledger *ledger)
 static int by_ledger_key(const void *a, const void *b)
 {
 	const struct ledger *x = *(struct ledger *const *)a, *y = *(struct ledger *const *)b;
-	const struct process_key *p = &x->key.process, *q = &y->key.process;
+	int order = process_key_order(&x->key.process, &y->key.process);
 
-	if (p->start != q->start)
-		return p->start < q->start ? -1 : 1;
-	if (p->pid != q->pid)
-		return p->pid < q->pid ? -1 : 1;
-	if (p->exec != q->exec)
-		return p->exec < q->exec ? -1 : 1;
-	return memcmp(&x->key.server, &y->key.server, sizeof(x->key.server));
+	return order ? order : memcmp(&x->key.server, &y->key.server, sizeof(x->key.server));
 }
 
 static void gather_ledgers(struct builder *b)

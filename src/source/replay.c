@@ -24,7 +24,7 @@ int replay_lend(struct loop *l)
 {
 	int fd;
 
-	if (!l->options->replay)
+	if (!l->options->replay || l->options->screen)
 		return 0;
 	fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
 	return loop_lend(l, fd < 0 ? -errno : fd, replay_ready, NULL);

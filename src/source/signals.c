@@ -87,7 +87,7 @@ int signals_lend(struct loop *l)
 	int index;
 
 	/* A recording is read at once: Ctrl-C just ends it. */
-	if (l->options->replay && !l->options->metrics.ss_family)
+	if (l->options->replay && !l->options->metrics.ss_family && !l->options->screen)
 		return 0;
 	sigemptyset(&set);
 	for (size_t i = 0; i < MEANINGS; i++)

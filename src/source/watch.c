@@ -29,7 +29,8 @@ static void say_watching(const struct loop *l)
 {
 	const struct live_config *live = &l->options->live;
 
-	if (l->options->quiet || l->command) /* the terminal is the command's */
+	/* the terminal is the command's, or the screen's */
+	if (l->options->quiet || l->command || l->options->screen)
 		return;
 	fprintf(stderr, "pgleaktrace: watching port");
 	for (__u32 i = 0; i < live->port_count; i++)

@@ -2,6 +2,7 @@
 /* format.c: see format.h. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -63,4 +64,46 @@ void format_clock(char *out, size_t size, const struct event_session *session, _
 
 	wall_of(session, boot, &tm, &ms);
 	snprintf(out, size, "%02d:%02d:%02d.%03u", tm.tm_hour, tm.tm_min, tm.tm_sec, ms);
+}
+
+static const struct loss_row {
+	size_t offset;
+	const char *text;
+} loss_rows[] = {
+	{offsetof(struct losses, ring_full),
+		"details lost, ring full (counts are exact; see --ring-size)"},
+	{offsetof(struct losses, ledger_full),
+		"connections not attributed, table full (--ledgers)"},
+	{offsetof(struct losses, sockets_full), "connections not tracked, no kernel memory"},
+	{offsetof(struct losses, scope_full), "processes of the command not followed, table full"},
+	{offsetof(struct losses, drift), "ends found only by reconciling"},
+	{offsetof(struct losses, unreadable), "processes gone before they could be read"},
+	{offsetof(struct losses, bad_lines), "line(s) of the recording not understood"},
+};
+
+char *format_completeness(const struct snapshot *s)
+{
+	const char *sep = "";
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	fputs(s->complete ? "Complete: nothing lost" : "Incomplete: ", out);
+	for (size_t i = 0; i < sizeof(loss_rows) / sizeof(loss_rows[0]); i++) {
+		__u64 n;
+
+		memcpy(&n, (const char *)&s->losses + loss_rows[i].offset, sizeof(n));
+		if (!n)
+			continue;
+		fprintf(out, "%s%llu %s", sep, (unsigned long long)n, loss_rows[i].text);
+		sep = ", ";
+	}
+	if (s->stop == STOP_TRUNCATED)
+		fprintf(out, "%sthe recording ends in the middle", sep);
+	if (s->losses.recursion_misses)
+		fprintf(out, "; %llu skipped kernel events made up for",
+			(unsigned long long)s->losses.recursion_misses);
+	fputc('.', out);
+	fclose(out);
+	return text;
 }

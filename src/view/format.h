@@ -16,4 +16,7 @@ void format_time(char *out, size_t size, const struct event_session *session, __
 /* Wall clock "HH:MM:SS.mmm", UTC. */
 void format_clock(char *out, size_t size, const struct event_session *session, __u64 boot);
 
+/* The completeness line: "Complete: nothing lost.", or what was; caller frees. */
+char *format_completeness(const struct snapshot *snapshot);
+
 #endif

@@ -355,41 +355,12 @@ static void print_findings(
 	print_resolved(c, s, findings);
 }
 
-static const struct loss_row {
-	size_t offset;
-	const char *text;
-} loss_rows[] = {
-	{offsetof(struct losses, ring_full),
-		"details lost, ring full (counts are exact; see --ring-size)"},
-	{offsetof(struct losses, ledger_full),
-		"connections not attributed, table full (--ledgers)"},
-	{offsetof(struct losses, sockets_full), "connections not tracked, no kernel memory"},
-	{offsetof(struct losses, scope_full), "processes of the command not followed, table full"},
-	{offsetof(struct losses, drift), "ends found only by reconciling"},
-	{offsetof(struct losses, unreadable), "processes gone before they could be read"},
-	{offsetof(struct losses, bad_lines), "line(s) of the recording not understood"},
-};
-
 static void print_completeness(const struct view_context *c, const struct snapshot *s)
 {
-	const char *sep = "";
+	char *line = format_completeness(s);
 
-	fprintf(c->out, "\n%s", s->complete ? "Complete: nothing lost" : "Incomplete: ");
-	for (size_t i = 0; i < sizeof(loss_rows) / sizeof(loss_rows[0]); i++) {
-		__u64 n;
-
-		memcpy(&n, (const char *)&s->losses + loss_rows[i].offset, sizeof(n));
-		if (!n)
-			continue;
-		fprintf(c->out, "%s%llu %s", sep, (unsigned long long)n, loss_rows[i].text);
-		sep = ", ";
-	}
-	if (s->stop == STOP_TRUNCATED)
-		fprintf(c->out, "%sthe recording ends in the middle", sep);
-	if (s->losses.recursion_misses)
-		fprintf(c->out, "; %llu skipped kernel events made up for",
-			(unsigned long long)s->losses.recursion_misses);
-	fputs(".\n", c->out);
+	fprintf(c->out, "\n%s\n", line);
+	free(line);
 }
 
 static void text_report(

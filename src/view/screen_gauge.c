@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* screen_gauge.c: the top of the screen: what is watched, how full each server is and how fast it
+ * fills, the sum of all, and how far the numbers can be trusted. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/address.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "view/format.h"
+#include "view/screen_state.h"
+
+#define SERVERS_MOST  4               /* lines of servers; more are counted */
+#define HISTORY_NS    300000000000ull /* what the sparkline looks back at, at most */
+#define LABEL_WIDTH   22
+#define GAUGE_WIDTH   20
+#define NUMBERS_WIDTH 36
+
+static void draw_clock(struct screen *s, unsigned line, unsigned at)
+{
+	const struct screen_status *st = &s->status;
+	char position[24], length[24], *right;
+
+	if (!s->config.replay) {
+		text_age(position, sizeof(position), s->snapshot->now - s->snapshot->started);
+		right = xasprintf("%s%s%s%s ", st->recording ? "REC " : "",
+			st->recording ? st->recording : "", st->recording ? "  " : "",
+			s->paused ? "PAUSED" : position);
+	} else {
+		text_age(position, sizeof(position), st->position);
+		text_age(length, sizeof(length), st->length);
+		right = xasprintf("%s %s of %s x%g ",
+			st->at_end  ? "END"
+			: s->paused ? "PAUSED"
+				    : "PLAYING",
+			position, length, st->speed);
+	}
+	if (at + text_columns(right) < s->canvas.columns)
+		canvas_put(&s->canvas, line, s->canvas.columns - (unsigned)text_columns(right),
+			s->canvas.columns, STYLE_BAR, right);
+	free(right);
+}
+
+static void draw_title(struct screen *s, unsigned line)
+{
+	const struct event_session *session = s->snapshot->session;
+	char clock[40] = "", *host;
+	unsigned at;
+
+	canvas_paint(&s->canvas, line, STYLE_BAR);
+	host = clean_cut(s, session && session->host ? session->host : "this host", 24);
+	at = canvas_print(&s->canvas, line, 0, STYLE_BAR, " pgleaktrace  %s  port", host);
+	for (__u32 i = 0; session && i < session->port_count; i++)
+		at += canvas_print(
+			&s->canvas, line, at, STYLE_BAR, "%s%u", i ? "," : " ", session->ports[i]);
+	if (session)
+		format_clock(clock, sizeof(clock), session, s->snapshot->now);
+	at += canvas_print(&s->canvas, line, at, STYLE_BAR, "  %.8s UTC", clock);
+	draw_clock(s, line, at);
+	free(host);
+}
+
+/* Slots as a bar: taken, taken by orphans, free. */
+static void draw_bar(
+	struct screen *s, unsigned line, unsigned at, __u64 used, __u64 orphans, __u64 most)
+{
+	const struct glyphs *g = glyphs_of(s);
+	unsigned full = most ? (unsigned)((used * GAUGE_WIDTH + most - 1) / most) : 0;
+	unsigned lost = most ? (unsigned)((orphans * GAUGE_WIDTH + most - 1) / most) : 0;
+
+	if (full > GAUGE_WIDTH)
+		full = GAUGE_WIDTH;
+	for (unsigned i = 0; i < GAUGE_WIDTH; i++) {
+		bool orphan = i < full && i + lost >= full;
+
+		canvas_put(&s->canvas, line, at + i, 1,
+			orphan     ? STYLE_LEAK
+			: i < full ? (full * 10 >= GAUGE_WIDTH * 9 ? STYLE_LEAK : STYLE_STRONG)
+				   : STYLE_DIM,
+			orphan     ? g->part
+			: i < full ? g->full
+				   : g->empty);
+	}
+}
+
+/* Each column is the most that a slice of the time held. */
+static void draw_history(struct screen *s, unsigned line, unsigned at, const struct instance_row *i)
+{
+	const struct glyphs *g = glyphs_of(s);
+	unsigned width = s->canvas.columns > at + 4 ? s->canvas.columns - at - 1 : 0;
+	__u32 slices[256] = {0}, most = i->max_connections > 0 ? (__u32)i->max_connections : 1;
+	__u64 now = s->snapshot->now, begin;
+
+	if (width > 60)
+		width = 60;
+	if (!width || i->history_count < 2)
+		return;
+	begin = i->history[0].time;
+	if (now - begin > HISTORY_NS)
+		begin = now - HISTORY_NS;
+	for (size_t n = 0; n < i->history_count; n++) {
+		const struct sample *h = &i->history[n];
+		size_t slice;
+
+		if (h->time < begin || h->time > now || now == begin)
+			continue;
+		slice = (size_t)((h->time - begin) * (width - 1) / (now - begin));
+		if (h->used > slices[slice])
+			slices[slice] = h->used;
+		if (h->used > most)
+			most = h->used;
+	}
+	for (unsigned n = 1; n < width; n++) /* shorter than its slices: the last one lasts */
+		if (!slices[n])
+			slices[n] = slices[n - 1];
+	for (unsigned n = 0; n < width; n++)
+		canvas_put(
+			&s->canvas, line, at + n, 1, STYLE_PLAIN, g->bars[slices[n] * 7ull / most]);
+}
+
+static const struct server_row *server_of(const struct screen *s, const struct instance_row *i)
+{
+	for (size_t n = 0; n < s->snapshot->server_count; n++)
+		if (s->snapshot->servers[n].instance == i)
+			return &s->snapshot->servers[n];
+	return NULL;
+}
+
+static char *instance_label(const struct screen *s, const struct instance_row *i)
+{
+	const struct server_row *server = server_of(s, i);
+	char port[16] = "", version[16] = "";
+	const char *program = i->program ? i->program : server_kind_name(i->kind);
+
+	if (server)
+		snprintf(port, sizeof(port), " :%u", server->key.port);
+	if (i->version)
+		snprintf(version, sizeof(version), " %u", i->version);
+	return xasprintf("%s%s%s", program, version, port);
+}
+
+static char *instance_numbers(const struct instance_row *i)
+{
+	char limit[24] = "?", reserved[40] = "", orphans[40] = "";
+
+	if (i->max_connections >= 0)
+		snprintf(limit, sizeof(limit), "%d", i->max_connections);
+	if (i->reserved > 0)
+		snprintf(reserved, sizeof(reserved), ", %d reserved", i->reserved);
+	if (i->orphan_count)
+		snprintf(orphans, sizeof(orphans), ", %zu orphan", i->orphan_count);
+	return xasprintf(
+		"%llu/%s slots%s%s", (unsigned long long)i->used, limit, reserved, orphans);
+}
+
+static unsigned draw_rate(
+	struct screen *s, unsigned line, unsigned at, const struct instance_row *i)
+{
+	char age[24];
+
+	at += canvas_print(&s->canvas, line, at, STYLE_PLAIN, "  %+.1f/min", i->per_minute);
+	if (i->full_in) {
+		text_age(age, sizeof(age), i->full_in);
+		at += canvas_print(&s->canvas, line, at, STYLE_LEAK, " full in %s", age);
+	}
+	return at;
+}
+
+static void draw_instance_line(struct screen *s, unsigned line, const struct instance_row *i)
+{
+	char *label = instance_label(s, i), *cut = clean_cut(s, label, LABEL_WIDTH - 1), *numbers;
+	unsigned at;
+
+	canvas_put(&s->canvas, line, 1, LABEL_WIDTH, STYLE_STRONG, cut);
+	free(label);
+	free(cut);
+	if (i->kind == SERVER_RELAY) {
+		canvas_print(&s->canvas, line, 1 + LABEL_WIDTH, STYLE_PLAIN,
+			"relay, pid %u: it opens its own connections to the server",
+			i->process.pid);
+		return;
+	}
+	draw_bar(s, line, 1 + LABEL_WIDTH, i->used, i->orphan_count,
+		i->max_connections > 0 ? (__u64)i->max_connections : i->used);
+	numbers = instance_numbers(i);
+	at = LABEL_WIDTH + GAUGE_WIDTH + 2;
+	at += canvas_put(&s->canvas, line, at, s->canvas.columns, STYLE_PLAIN, numbers);
+	free(numbers);
+	at = draw_rate(s, line, at, i);
+	draw_history(s, line, at + 2, i);
+}
+
+/* Elsewhere, or not found: only what its clients here hold. */
+static void draw_server_line(struct screen *s, unsigned line, const struct server_row *server)
+{
+	char name[160], *cut;
+	__s32 most = server->max_connections;
+
+	server_text(name, sizeof(name), &server->key, server->path);
+	cut = clean_cut(s, name, LABEL_WIDTH - 1);
+	canvas_put(&s->canvas, line, 1, LABEL_WIDTH, STYLE_STRONG, cut);
+	free(cut);
+	if (most > 0)
+		draw_bar(s, line, 1 + LABEL_WIDTH, server->counts.open, 0, (__u64)most);
+	canvas_print(&s->canvas, line, most > 0 ? LABEL_WIDTH + GAUGE_WIDTH + 2 : LABEL_WIDTH + 1,
+		STYLE_PLAIN, most > 0 ? "%llu open from here, of %d" : "%llu open from here",
+		(unsigned long long)server->counts.open, most);
+}
+
+static unsigned draw_servers(struct screen *s, unsigned line)
+{
+	const struct snapshot *snap = s->snapshot;
+	size_t more = 0, shown = 0;
+
+	for (size_t i = 0; i < snap->instance_count; i++) {
+		if (shown++ < SERVERS_MOST)
+			draw_instance_line(s, line++, &snap->instances[i]);
+		else
+			more++;
+	}
+	for (size_t i = 0; i < snap->server_count; i++) {
+		if (snap->servers[i].instance)
+			continue;
+		if (shown++ < SERVERS_MOST)
+			draw_server_line(s, line++, &snap->servers[i]);
+		else
+			more++;
+	}
+	if (more)
+		canvas_print(
+			&s->canvas, line++, 1, STYLE_DIM, "and %zu more servers (-g server)", more);
+	return line;
+}
+
+static void draw_totals(struct screen *s, unsigned line)
+{
+	const struct counts *c = &s->snapshot->counts;
+	char older[24];
+
+	older_text(older, sizeof(older), s->query.older);
+	canvas_print(&s->canvas, line, 1, STYLE_PLAIN,
+		"%llu open, %llu idle > %s; %llu at the start, %llu opened, %llu closed, "
+		"%llu abandoned",
+		(unsigned long long)c->open, (unsigned long long)c->idle, older,
+		(unsigned long long)c->adopted, (unsigned long long)c->opened,
+		(unsigned long long)c->closed, (unsigned long long)c->abandoned);
+}
+
+unsigned draw_top(struct screen *s)
+{
+	unsigned line = 0;
+	char *completeness = format_completeness(s->snapshot);
+
+	draw_title(s, line++);
+	line = draw_servers(s, line);
+	draw_totals(s, line++);
+	canvas_print(&s->canvas, line++, 1, s->snapshot->complete ? STYLE_DIM : STYLE_WARNING, "%s",
+		completeness);
+	free(completeness);
+	return line;
+}

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* screen_pane.c: what the row under the cursor means: a script's findings with evidence, advice and
+ * where in its source; a process's identity; all that is known of a connection. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/address.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "view/format.h"
+#include "view/screen_state.h"
+
+struct pane {
+	struct screen *screen;
+	unsigned line, end;
+};
+
+/* Words of foreign or own text, broken before the last column; own newlines stay. */
+static void pane_say(struct pane *p, unsigned indent, enum style style, const char *text)
+{
+	struct canvas *c = &p->screen->canvas;
+	unsigned at = indent;
+
+	while (*text && p->line < p->end) {
+		size_t n = strcspn(text, " \n");
+		char *raw = xmemdup(text, n), *word = text_clean(raw, n);
+		unsigned wide = (unsigned)text_columns(word);
+
+		if (at > indent && at + 1 + wide > c->columns - 1) {
+			p->line++;
+			at = indent + 2;
+		} else if (at > indent) {
+			at++;
+		}
+		at += canvas_put(c, p->line, at, c->columns, style, word);
+		free(raw);
+		free(word);
+		text += n;
+		if (*text == '\n') {
+			p->line++;
+			at = indent;
+		}
+		text += *text != 0;
+	}
+	p->line++;
+}
+
+static void pane_print(struct pane *p, enum style style, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static void pane_print(struct pane *p, enum style style, const char *format, ...)
+{
+	char *text = NULL;
+	va_list args;
+
+	va_start(args, format);
+	if (p->line < p->end && vasprintf(&text, format, args) >= 0) {
+		pane_say(p, 1, style, text);
+		free(text);
+	}
+	va_end(args);
+}
+
+static void pane_finding(struct pane *p, const struct finding *f)
+{
+	const struct glyphs *g = glyphs_of(p->screen);
+	char budget[256];
+
+	pane_print(p, severity_style(f->severity), "%s (%s): %s.", rule_rows[f->rule].id,
+		severity_name(f->severity), f->sentence);
+	budget_text(budget, sizeof(budget), &f->budget);
+	if (*budget)
+		pane_print(p, STYLE_PLAIN, "%s.", budget);
+	if (f->advice)
+		pane_print(p, STYLE_PLAIN, "%s %s.", g->arrow, f->advice);
+}
+
+/* The gravest first. */
+static size_t pane_findings(
+	struct pane *p, const struct group_row *group, const struct instance_row *instance)
+{
+	const struct findings *all = p->screen->findings;
+	size_t n = 0;
+
+	for (int severity = SEVERITIES - 1; severity >= 0; severity--)
+		for (size_t i = 0; i < all->count; i++) {
+			const struct finding *f = &all->rows[i];
+
+			if (f->group != group || f->instance != instance ||
+				f->severity != (enum severity)severity)
+				continue;
+			pane_finding(p, f);
+			n++;
+		}
+	return n;
+}
+
+static void pane_library(struct pane *p, const struct event_process *e)
+{
+	if (e->library && *e->library)
+		pane_print(p, STYLE_PLAIN, "client library: %s%s%s%s%s%s", e->library,
+			e->library_sign && *e->library_sign ? " (" : "",
+			e->library_sign ? e->library_sign : "",
+			e->library_sign && *e->library_sign ? ")" : "",
+			e->library_config && *e->library_config ? ", " : "",
+			e->library_config ? e->library_config : "");
+	if (e->source && *e->source)
+		pane_print(p, STYLE_PLAIN, "source: %s", e->source);
+}
+
+static void pane_group(struct pane *p, const struct row *row)
+{
+	const struct group_row *g = row->group;
+	size_t found = pane_findings(p, g, NULL);
+
+	if (!found)
+		pane_print(p, STYLE_PLAIN, "Nothing wrong with it so far.");
+	if (g->wrapper || g->runtime)
+		pane_print(p, STYLE_PLAIN, "%s%s%s%s%s", g->wrapper ? "started by " : "",
+			g->wrapper ? g->wrapper : "", g->wrapper && g->runtime ? "; " : "",
+			g->runtime ? "run by " : "", g->runtime ? g->runtime : "");
+	for (size_t i = 0; i < g->process_count; i++) {
+		const struct event_process *e = g->processes[i].identity;
+
+		if (e && ((e->library && *e->library) || (e->source && *e->source))) {
+			pane_library(p, e);
+			break;
+		}
+	}
+}
+
+static void pane_ancestors(struct pane *p, const struct event_process *e)
+{
+	const struct glyphs *g = glyphs_of(p->screen);
+	char *text = xstrdup("");
+
+	for (__u32 i = 0; i < e->ancestor_count; i++) {
+		char *longer = xasprintf("%s%s%s %u", text, i ? " " : "",
+			e->ancestors[i].comm ? e->ancestors[i].comm : "?", e->ancestors[i].pid);
+
+		free(text);
+		text = longer;
+	}
+	if (*text)
+		pane_print(p, STYLE_PLAIN, "parents: %s %s", g->arrow, text);
+	free(text);
+}
+
+static void pane_process(struct pane *p, const struct row *row)
+{
+	const struct process_row *r = row->process;
+	const struct event_process *e = r->identity;
+	char *argv, exit[48] = "running";
+
+	if (r->gone)
+		format_exit(exit, sizeof(exit), r->exit_code);
+	if (!e) {
+		pane_print(p, STYLE_PLAIN, "pid %u, %s: it was gone before it could be named.",
+			r->key.pid, exit);
+		return;
+	}
+	argv = format_argv(e);
+	pane_print(p, STYLE_STRONG, "%s%s", argv, e->argv_truncated ? " (cut)" : "");
+	free(argv);
+	pane_print(p, STYLE_PLAIN, "pid %u, %s; user %s, in %s; program %s", r->key.pid, exit,
+		e->user ? e->user : "?", e->cwd ? e->cwd : "?", e->exe ? e->exe : "?");
+	pane_ancestors(p, e);
+	if (e->container || e->unit)
+		pane_print(p, STYLE_PLAIN, "%s %.64s", e->container ? "container" : "unit",
+			e->container ? e->container : e->unit);
+	pane_library(p, e);
+}
+
+static void pane_ending(struct pane *p, const struct connection_row *c)
+{
+	char exit[48];
+
+	if (!c->ended_at)
+		return;
+	if (c->manner == MANNER_EXIT)
+		format_exit(exit, sizeof(exit), c->exit_code);
+	else
+		snprintf(exit, sizeof(exit), "%s", manner_name(c->manner));
+	if (c->closer.pid)
+		pane_print(p, STYLE_PLAIN, "%s by pid %u (%s): %s", ending_name(c->ending),
+			c->closer.pid, c->closer_comm, exit);
+	else
+		pane_print(p, STYLE_PLAIN, "%s: %s%s", ending_name(c->ending), exit,
+			c->held ? "; its descriptor is still open" : "");
+	if (*c->sqlstate || *c->message)
+		pane_print(p, STYLE_PLAIN, "the server said %s %s", c->sqlstate, c->message);
+}
+
+static void pane_holders(struct pane *p, const struct connection_row *c)
+{
+	char *text = xstrdup("");
+
+	for (size_t i = 0; i < c->holder_count && (!c->ended_at || c->held); i++) {
+		char *longer = xasprintf(
+			"%s%s%u (fd %d)", text, i ? ", " : "", c->holders[i].pid, c->holders[i].fd);
+
+		free(text);
+		text = longer;
+	}
+	if (*text)
+		pane_print(p, STYLE_PLAIN, "held by pid %s", text);
+	free(text);
+}
+
+static void pane_session(struct pane *p, const struct connection_row *c)
+{
+	if (!*c->user && !*c->database && !*c->application && !c->backend_pid && !*c->activity)
+		return;
+	pane_print(p, STYLE_PLAIN, "backend %u, user %s, database %s%s%s%s%s%s%s", c->backend_pid,
+		*c->user ? c->user : "?", *c->database ? c->database : "?",
+		*c->application ? ", application " : "", c->application, *c->activity ? ", " : "",
+		c->activity, c->encryption > ENCRYPTION_NONE ? ", " : "",
+		c->encryption > ENCRYPTION_NONE ? encryption_name(c->encryption) : "");
+}
+
+static void pane_connection(struct pane *p, const struct row *row)
+{
+	const struct connection_row *c = row->connection;
+	char server[160], opened[40], age[24], idle[24];
+
+	server_text(server, sizeof(server), &c->server, c->server_path);
+	format_time(opened, sizeof(opened), p->screen->snapshot->session, c->opened_at);
+	text_age(age, sizeof(age), c->age);
+	text_age(idle, sizeof(idle), c->idle);
+	pane_print(p, STYLE_STRONG, "%s from port %u", server, c->local_port);
+	pane_print(p, STYLE_PLAIN, "%s %s by thread %u (%s), %s %s, idle %s",
+		c->attribution == ATTRIBUTION_CONNECT ? "opened" : "found", opened, c->tid,
+		*c->comm ? c->comm : "?", c->ended_at ? "lived" : "age", age, idle);
+	pane_print(p, STYLE_PLAIN, "%llu bytes sent, %llu received; attribution: %s",
+		(unsigned long long)c->sent, (unsigned long long)c->received,
+		attribution_name(c->attribution));
+	pane_session(p, c);
+	pane_ending(p, c);
+	pane_holders(p, c);
+}
+
+static void pane_instance(struct pane *p, const struct row *row)
+{
+	const struct instance_row *i = row->instance;
+
+	if (!pane_findings(p, NULL, i))
+		pane_print(p, STYLE_PLAIN, "Nothing wrong with it so far.");
+	if (i->data_directory)
+		pane_print(p, STYLE_PLAIN, "pid %u, data directory %s", i->process.pid,
+			i->data_directory);
+	if (i->max_connections >= 0 && i->limit_source)
+		pane_print(p, STYLE_PLAIN, "max_connections %d, read from %s", i->max_connections,
+			i->limit_source);
+}
+
+static void pane_orphan(struct pane *p, const struct row *row)
+{
+	const struct orphan_row *o = row->orphan;
+	char exit[48] = "";
+
+	if (o->manner == MANNER_EXIT)
+		format_exit(exit, sizeof(exit), o->exit_code);
+	pane_print(p, STYLE_PLAIN, "backend %u keeps a slot though its client is gone.",
+		o->backend_pid);
+	if (o->client.pid)
+		pane_print(p, STYLE_PLAIN, "The client was pid %u, %s: %s %s", o->client.pid,
+			o->script ? o->script : "?", ending_name(o->ending), exit);
+	pane_findings(p, NULL, row->instance);
+}
+
+void draw_pane(struct screen *s, unsigned line, unsigned end)
+{
+	const struct row *row = rows_current(s);
+	const struct glyphs *g = glyphs_of(s);
+	struct pane p = {s, line + 1, end};
+
+	for (unsigned i = 0; i < s->canvas.columns; i++)
+		canvas_put(&s->canvas, line, i, 1, STYLE_DIM, g->line);
+	if (!row)
+		return;
+	switch (row->kind) {
+	case ROW_INSTANCE:
+	case ROW_REMOTE: pane_instance(&p, row); break;
+	case ROW_ORPHAN: pane_orphan(&p, row); break;
+	case ROW_GROUP: pane_group(&p, row); break;
+	case ROW_PROCESS: pane_process(&p, row); break;
+	case ROW_CONNECTION: pane_connection(&p, row); break;
+	case ROW_TITLES:
+	case ROW_NOTE: break;
+	}
+}
