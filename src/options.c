@@ -24,6 +24,8 @@ enum key {
 	KEY_SPEED,
 	KEY_NO_COLOR,
 	KEY_NO_REDACT,
+	KEY_NO_SOURCE,
+	KEY_RULE,
 	KEY_CHECK,
 	KEY_METRICS,
 	KEY_RING_SIZE,
@@ -54,6 +56,9 @@ static const struct argp_option rows[] = {
 	{"older", KEY_OLDER, "TIME", 0, "idle for longer counts as IDLE (default 60s)", 2},
 	{"max-connections", KEY_MAX_CONNECTIONS, "N", 0,
 		"how many connections a server on another host lets in", 2},
+	{"rule", KEY_RULE, "ID=off|on|N", 0,
+		"turn a finding off or on, or set its threshold; --explain ID says what it counts",
+		2},
 	{"group-by", 'g', "WHAT", 0, "script (default), process, user, container, server", 2},
 	{"sort", 's', "KEY", 0,
 		"open, idle, oldest, opened, closed, abandoned, … (default: worst first)", 2},
@@ -67,6 +72,8 @@ static const struct argp_option rows[] = {
 		"serve metrics for Prometheus over HTTP (default address 127.0.0.1)", 3},
 	{"quiet", 'q', 0, 0, "only the table; no notes on standard error", 3},
 	{"no-color", KEY_NO_COLOR, 0, 0, "no colours on the live screen (as NO_COLOR=1)", 3},
+	{"no-source", KEY_NO_SOURCE, 0, 0,
+		"do not read scripts (and .env) for where they create clients", 3},
 	{"no-redact", KEY_NO_REDACT, 0, 0, "leave passwords in command lines", 3},
 	{0, 0, 0, 0, "Recordings:", 4},
 	{"record", KEY_RECORD, "FILE", 0, "write all that is seen to FILE (mode 0600)", 4},
@@ -203,6 +210,7 @@ static error_t parse_show(int key, char *arg, struct argp_state *state, struct o
 		if (!o->query.max_connections)
 			argp_error(state, "--max-connections 0: at least 1");
 		break;
+	case KEY_RULE: parse_rule(state, o, arg); break;
 	case 'g': parse_group(state, o, arg); break;
 	case 's': parse_sort(state, o, arg); break;
 	case 'r': o->query.rows = parse_number(state, "-r", arg, 1000000); break;
@@ -232,6 +240,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'v': o->verbose = o->live.verbose = true; break;
 	case 'q': o->quiet = true; break;
 	case KEY_NO_WIRE: o->live.wire = false; break;
+	case KEY_NO_SOURCE: o->live.source = false; break;
 	case KEY_NO_REDACT: o->live.redact = false; break;
 	case KEY_RECORD: o->record = arg; break;
 	case KEY_REPLAY: o->replay = arg; break;
@@ -274,7 +283,8 @@ static const struct options defaults = {
 		.ring_size = 4 << 20,
 		.ledgers = 16384,
 		.wire = true,
-		.redact = true},
+		.redact = true,
+		.source = true},
 	.query = {.older = 60000000000ull},
 	.interval = 1000000000ull,
 	.grace = GRACE_UNSET,

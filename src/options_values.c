@@ -133,6 +133,25 @@ void parse_group(struct argp_state *state, struct options *o, const char *text)
 	o->query.group_by = (enum group_by)g;
 }
 
+void parse_rule(struct argp_state *state, struct options *o, const char *text)
+{
+	const char *equals = strchr(text, '=');
+	char id[32];
+	enum rule rule;
+
+	snprintf(id, sizeof(id), "%.*s", equals ? (int)(equals - text) : 31, text);
+	rule = rule_find(id);
+	if (!equals || rule == RULES)
+		argp_error(state, "--rule %s: ID=off, ID=on or ID=N; --explain rules names them",
+			text);
+	o->rules.off[rule] = !strcmp(equals + 1, "off");
+	if (o->rules.off[rule] || !strcmp(equals + 1, "on"))
+		return;
+	o->rules.threshold[rule] = parse_number(state, "--rule", equals + 1, 1000000);
+	if (!o->rules.threshold[rule])
+		argp_error(state, "--rule %s: a threshold is at least 1", text);
+}
+
 void parse_sort(struct argp_state *state, struct options *o, const char *text)
 {
 	o->query.sort = count_field_find(text);

@@ -19,6 +19,7 @@ void parse_cmdline(struct argp_state *state, struct options *o, const char *text
 void parse_view(struct argp_state *state, struct options *o, const char *text);
 void parse_speed(struct argp_state *state, struct options *o, const char *text);
 void parse_group(struct argp_state *state, struct options *o, const char *text);
+void parse_rule(struct argp_state *state, struct options *o, const char *text);
 void parse_sort(struct argp_state *state, struct options *o, const char *text);
 void parse_fail_on(struct argp_state *state, struct options *o, const char *text);
 

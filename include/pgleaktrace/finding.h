@@ -63,6 +63,9 @@ struct finding {
 	char sentence[256];		     /* the evidence in words, no full stop */
 	struct evidence evidence[EVIDENCE_MOST];
 	size_t evidence_count;
+	/* One of the group's processes whose client library is known: `library`, `library_sign`,
+	 * `library_config`, `source`; NULL: none is. */
+	const struct event_process *client;
 	struct budget budget; /* of the rules that ask how many may run */
 	char *advice; /* what to change, with the library's own parameter if it is known */
 };
@@ -113,6 +116,9 @@ extern const struct rule_row rule_rows[RULES];
 
 /* The rule of that id; RULES: none. */
 enum rule rule_find(const char *id);
+
+/* Can the script's code mend it? Then its library and the lines that create clients matter. */
+bool rule_is_about_code(enum rule rule);
 
 /* All that holds; the caller's until findings_free(), and no longer than the snapshot. */
 struct findings *findings_of(const struct snapshot *snapshot, const struct rule_settings *settings);

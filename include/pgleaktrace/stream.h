@@ -25,6 +25,7 @@ struct live_config {
 	__u32 ledgers;	 /* most ledgers at once */
 	bool wire;	 /* read what is said before a session starts */
 	bool redact;	 /* remove secrets from command lines */
+	bool source;	 /* read scripts for where they create clients */
 	bool scoped;	 /* follow only what this process forks from the first snapshot on */
 	bool verbose;	 /* pass libbpf's own messages on to stderr */
 };

@@ -1,14 +1,60 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* advice.c: what to change. */
+/* advice.c: what to change: the rule's advice with the library's own words and the number there is
+ * room for. */
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
+#include "base/library.h"
 #include "base/mem.h"
 #include "diagnose/diagnose.h"
 
-char *advice_of(const struct finding *f)
+/* "new Pool({ max: N })" with the number, where it is known. */
+static char *limit_text(const struct library_row *l, const struct budget *b)
 {
-	const struct budget *b = &f->budget;
-	const char *advice = rule_rows[f->rule].advice;
+	const char *at = l->limit;
+
+	while ((at = strchr(at, 'N')) && (at[1] && strchr("abcdefghijklmnopqrstuvwxyz", at[1])))
+		at++;
+	if (!at || !b->known || !b->limit)
+		return xstrdup(l->limit);
+	return xasprintf(
+		"%.*s%llu%s", (int)(at - l->limit), l->limit, (unsigned long long)b->limit, at + 1);
+}
+
+static char *library_advice(enum rule rule, const struct library_row *l, const struct budget *b)
+{
+	char *limit = limit_text(l, b), *out = NULL;
+
+	switch (rule) {
+	case RULE_ABANDONED:
+		out = xasprintf("close the client before the process ends: %s", l->close);
+		break;
+	case RULE_IDLE_HOARD:
+		out = xasprintf(
+			"close clients when the work is done: %s; or share one small pool: %s",
+			l->close, limit);
+		break;
+	case RULE_GROWING:
+		out = xasprintf("create the client once, outside the loop or request handler; %s",
+			l->close);
+		break;
+	case RULE_FAN_OUT:
+		out = xasprintf(
+			"make the pool smaller: %s; or run fewer processes at once, or put a "
+			"pooler (pgbouncer, transaction mode) in between",
+			limit);
+		break;
+	case RULE_LEFT_OPEN: out = xasprintf("%s: %s", rule_rows[rule].advice, l->close); break;
+	default: break;
+	}
+	free(limit);
+	return out;
+}
+
+static char *plain_advice(enum rule rule, const struct budget *b)
+{
+	const char *advice = rule_rows[rule].advice;
 
 	if (!b->known)
 		return xstrdup(advice);
@@ -17,4 +63,12 @@ char *advice_of(const struct finding *f)
 			(unsigned long long)b->slots, b->slots == 1 ? "" : "es");
 	return xasprintf("%s: at most %llu connection%s per process", advice,
 		(unsigned long long)b->limit, b->limit == 1 ? "" : "s");
+}
+
+char *advice_of(const struct finding *f)
+{
+	const struct library_row *l = f->client ? library_find(f->client->library) : NULL;
+	char *advice = l ? library_advice(f->rule, l, &f->budget) : NULL;
+
+	return advice ? advice : plain_advice(f->rule, &f->budget);
 }

@@ -4,8 +4,10 @@
  * process with one pool, idle within the pool's size, however long.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/library.h"
 #include "base/text.h"
 #include "diagnose/diagnose.h"
 
@@ -14,10 +16,28 @@
 #define QUARTERS     4
 #define WINDOW_LEAST 2000000000ull /* a burst at the start of a process is no growth */
 
+/* "max=20 in scripts/db.js:4": the number behind one of the library's own parameters. */
+static __u64 configured(const struct library_row *l, const char *config)
+{
+	for (size_t i = 0; i < LIBRARY_PATTERNS && l->sized[i]; i++) {
+		size_t n = strlen(l->sized[i]);
+
+		if (config && !strncmp(config, l->sized[i], n) && config[n] == '=')
+			return strtoull(config + n + 1, NULL, 10);
+	}
+	return 0;
+}
+
+/* Never less than usual: a process may have two small pools. */
 __u64 process_pool(const struct process_row *process)
 {
-	(void)process;
-	return POOL_USUAL;
+	const struct event_process *e = process->identity;
+	const struct library_row *l = e ? library_find(e->library) : NULL;
+	__u64 pool = POOL_USUAL, asked = l ? configured(l, e->library_config) : 0;
+
+	if (l && l->pool > pool)
+		pool = l->pool;
+	return asked > pool ? asked : pool;
 }
 
 /* Slots a client may have at all; 0: not known. */

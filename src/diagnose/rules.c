@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/library.h"
 #include "base/mem.h"
 #include "diagnose/diagnose.h"
 
@@ -138,6 +139,23 @@ enum rule rule_find(const char *id)
 	return (enum rule)rule;
 }
 
+bool rule_is_about_code(enum rule rule)
+{
+	return rule != RULE_VICTIM && rule != RULE_RELAY && rule != RULE_ORPHAN_SLOT;
+}
+
+/* Worst processes come first: what is known of them is said. */
+static const struct event_process *client_of(const struct group_row *g)
+{
+	for (size_t i = 0; g && i < g->process_count; i++) {
+		const struct event_process *e = g->processes[i].identity;
+
+		if (e && library_find(e->library))
+			return e;
+	}
+	return NULL;
+}
+
 static void try_rule(struct findings *out, struct look *look, enum rule rule,
 	const struct rule_settings *settings)
 {
@@ -151,6 +169,7 @@ static void try_rule(struct findings *out, struct look *look, enum rule rule,
 	f->severity = row->severity;
 	f->group = look->group;
 	f->instance = look->instance;
+	f->client = client_of(look->group);
 	look->threshold = settings->threshold[rule] ? settings->threshold[rule] : row->threshold;
 	if (!row->holds(look, f))
 		return;

@@ -87,7 +87,7 @@ void live_introduce(struct live *live, const struct process_key *key)
 
 	if (!key->pid || known_find(live, key))
 		return;
-	if (identity_from_proc(&identity, key, live->config.redact)) {
+	if (identity_from_proc(&identity, key, live->config.redact, live->config.source)) {
 		known_add(live, key)->unreadable = true;
 		live->unreadable++;
 		return;
@@ -103,7 +103,7 @@ static int on_record(void *context, void *data, size_t size)
 	struct identity identity;
 
 	if (head->kind == EVENT_PROCESS) {
-		identity_from_capture(&identity, data, live->config.redact);
+		identity_from_capture(&identity, data, live->config.redact, live->config.source);
 		push_identity(live, &identity);
 		return 0;
 	}

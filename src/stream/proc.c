@@ -14,6 +14,7 @@
 
 #include "base/mem.h"
 #include "base/redact.h"
+#include "stream/library.h"
 #include "stream/proc.h"
 
 /* Strings are kept as offsets + 1 while the arena may still move; identity_settle() turns them
@@ -49,6 +50,10 @@ static void identity_settle(struct identity *id)
 	settle(id->arena, &e->user);
 	settle(id->arena, &e->container);
 	settle(id->arena, &e->unit);
+	settle(id->arena, &e->library);
+	settle(id->arena, &e->library_sign);
+	settle(id->arena, &e->library_config);
+	settle(id->arena, &e->source);
 	for (__u32 i = 0; i < e->ancestor_count; i++) {
 		settle(id->arena, &e->ancestors[i].argv);
 		settle(id->arena, &e->ancestors[i].comm);
@@ -257,8 +262,44 @@ static const char *put_components(struct identity *id, const char *tail, size_t 
 	return arena_put(id, path, used);
 }
 
+/* A string of an identity that is not settled yet. */
+static const char *text_at(const struct identity *id, const char *text)
+{
+	return text ? id->arena + ((size_t)text - 1) : NULL;
+}
+
+static const char *put_text(struct identity *id, const char *text)
+{
+	return text ? arena_put(id, text, strlen(text)) : NULL;
+}
+
+static void put_library(struct identity *id, bool source)
+{
+	struct event_process *e = &id->event;
+	char proc[32];
+	struct library_query query = {
+		.proc = proc,
+		.exe = text_at(id, e->exe),
+		.cwd = text_at(id, e->cwd),
+		.argv = text_at(id, e->argv),
+		.argv_length = e->argv ? e->argv_length : 0,
+		.source = source,
+	};
+	struct library_facts facts;
+
+	snprintf(proc, sizeof(proc), "/proc/%u", e->process.pid);
+	library_look(&facts, &query);
+	e->library = arena_put(
+		id, facts.row ? facts.row->id : "", facts.row ? strlen(facts.row->id) : 0);
+	e->library_sign = put_text(id, facts.sign);
+	e->library_config = put_text(id, facts.config);
+	e->source = put_text(id, facts.source);
+	e->source_closes = facts.source_closes;
+	library_facts_free(&facts);
+}
+
 /* What only a living process can tell. */
-static void put_living(struct identity *id, bool redact)
+static void put_living(struct identity *id, bool redact, bool source)
 {
 	__u32 parent, pid = id->event.process.pid;
 
@@ -271,6 +312,7 @@ static void put_living(struct identity *id, bool redact)
 		if (!id->event.argv)
 			put_cmdline(id, pid, redact, &id->event.argv, &id->event.argv_length,
 				&id->event.argv_truncated);
+		put_library(id, source);
 	}
 	put_ancestors(id, id->event.parent, redact);
 	put_user(id);
@@ -278,7 +320,8 @@ static void put_living(struct identity *id, bool redact)
 		id->event.argv = arena_put(id, "", 0);
 }
 
-void identity_from_capture(struct identity *out, const struct process_capture *c, bool redact)
+void identity_from_capture(
+	struct identity *out, const struct process_capture *c, bool redact, bool source)
 {
 	struct event_process *e = &out->event;
 	const char *tail = c->tail;
@@ -303,7 +346,7 @@ void identity_from_capture(struct identity *out, const struct process_capture *c
 	tail += c->cwd_length;
 	if (c->exe_whole)
 		e->exe = put_components(out, tail, c->exe_length);
-	put_living(out, redact);
+	put_living(out, redact, source);
 	identity_settle(out);
 }
 
@@ -338,7 +381,8 @@ static __u32 proc_namespace(__u32 pid, const char *name)
 	return sscanf(target, "%*[^[][%u]", &inode) == 1 ? inode : 0;
 }
 
-int identity_from_proc(struct identity *out, const struct process_key *key, bool redact)
+int identity_from_proc(
+	struct identity *out, const struct process_key *key, bool redact, bool source)
 {
 	struct event_process *e = &out->event;
 	__u32 parent;
@@ -353,7 +397,7 @@ int identity_from_proc(struct identity *out, const struct process_key *key, bool
 	e->pidns = proc_namespace(key->pid, "pid");
 	put_status(out);
 	e->comm = put_comm(out, key->pid);
-	put_living(out, redact);
+	put_living(out, redact, source);
 	identity_settle(out);
 	return 0;
 }

@@ -15,12 +15,14 @@ struct identity {
 	size_t used, size;
 };
 
-/* From the kernel's record; then /proc adds user, container, unit, ancestors. */
+/* From the kernel's record; then /proc adds user, container, unit, ancestors and the client library;
+ * `source`: the script's own files may be read for where it creates clients. */
 void identity_from_capture(
-	struct identity *out, const struct process_capture *capture, bool redact);
+	struct identity *out, const struct process_capture *capture, bool redact, bool source);
 
 /* From /proc alone; -ESRCH when no such process (pid and start time) is there. */
-int identity_from_proc(struct identity *out, const struct process_key *key, bool redact);
+int identity_from_proc(
+	struct identity *out, const struct process_key *key, bool redact, bool source);
 
 /* Reads up to size - 1 bytes of /proc/PID/NAME, NUL-terminated; -errno or the length. */
 ssize_t proc_read(__u32 pid, const char *name, char *buffer, size_t size);

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 
 #include "base/address.h"
+#include "base/library.h"
 #include "base/text.h"
 #include "base/codec.h"
 #include "view/format.h"
@@ -69,6 +70,8 @@ static void set_identity(json_t *to, const struct event_process *e)
 	set_text(to, "owner", e->user);
 	set_text(to, "container_id", e->container);
 	set_text(to, "systemd_unit", e->unit);
+	set_text(to, "library", e->library);
+	set_text(to, "library_sign", e->library_sign);
 	json_object_set_new(to, "namespace_pid", json_integer(e->pid_in_ns));
 	json_object_set_new(to, "network_namespace", json_integer(e->netns));
 	json_object_set_new(to, "pid_namespace", json_integer(e->pidns));
@@ -203,6 +206,52 @@ static json_t *process_json(const struct process_row *p, const struct event_sess
 	return out;
 }
 
+static json_t *snippets_json(const struct library_row *l)
+{
+	json_t *out = json_object();
+
+	set_text(out, "wrong", l->wrong);
+	set_text(out, "correct", l->correct);
+	set_text(out, "best", l->best);
+	return out;
+}
+
+/* The lines that create clients, and whether the file ever disconnects (absent: not looked). */
+static void set_source(json_t *to, const struct event_process *e)
+{
+	json_t *lines = json_array();
+
+	for (const char *at = e->source; at && *at;) {
+		size_t n = strcspn(at, "\n");
+
+		json_array_append_new(lines, codec_text(at, n));
+		at += n + (at[n] ? 1 : 0);
+	}
+	json_object_set_new(to, "source", lines);
+	if (e->source_closes)
+		json_object_set_new(to, "source_closes", json_boolean(e->source_closes == 1));
+}
+
+static void set_client(json_t *to, const struct event_process *e)
+{
+	const struct library_row *l = library_find(e->library);
+	json_t *library = json_object();
+
+	set_text(library, "id", l->id);
+	set_text(library, "name", l->name);
+	set_text(library, "sign", e->library_sign);
+	set_text(library, "config", e->library_config);
+	if (l->pool)
+		json_object_set_new(library, "pool", json_integer(l->pool));
+	set_text(library, "pool_text", l->pool_text);
+	set_text(library, "bound_by", l->bound_by);
+	set_text(library, "idle_closing", l->idle_closing);
+	json_object_set_new(to, "library", library);
+	json_object_set_new(to, "snippets", snippets_json(l));
+	if (e->source)
+		set_source(to, e);
+}
+
 static json_t *finding_json(const struct finding *f)
 {
 	json_t *out = json_object(), *evidence = json_object();
@@ -223,6 +272,8 @@ static json_t *finding_json(const struct finding *f)
 	}
 	json_object_set_new(out, "evidence", evidence);
 	set_text(out, "advice", f->advice);
+	if (f->client && rule_is_about_code(f->rule))
+		set_client(out, f->client);
 	return out;
 }
 

@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "base/address.h"
+#include "base/library.h"
+#include "base/mem.h"
 #include "base/text.h"
 #include "view/format.h"
 #include "view/lines.h"
@@ -312,6 +314,24 @@ static void print_wrapped(const struct view_context *c, const char *words)
 	free(text);
 }
 
+/* "node-postgres (node_modules/pg 8.16.3); scripts/seed.js:2: new Pool(...); never disconnects" */
+static void print_client(const struct view_context *c, const struct event_process *e)
+{
+	const struct library_row *l = library_find(e->library);
+	size_t first = e->source ? strcspn(e->source, "\n") : 0;
+	const char *closes = e->source_closes == 2   ? "; it never disconnects"
+			     : e->source_closes == 1 ? "; it disconnects somewhere"
+						     : "";
+	char *line = xasprintf("%s (%s)%s%s%s%.*s%s%s", l->name,
+		e->library_sign ? e->library_sign : "sign not kept", e->library_config ? "; " : "",
+		e->library_config ? e->library_config : "", e->source ? "; " : "", (int)first,
+		e->source ? e->source : "", e->source && e->source[first] ? " and more" : "",
+		closes);
+
+	print_wrapped(c, line);
+	free(line);
+}
+
 static void print_finding(const struct view_context *c, const struct finding *f)
 {
 	const char *subject = finding_subject(f);
@@ -321,6 +341,8 @@ static void print_finding(const struct view_context *c, const struct finding *f)
 	print_name(c, subject, 60);
 	fputc('\n', c->out);
 	print_wrapped(c, f->sentence);
+	if (f->client && rule_is_about_code(f->rule))
+		print_client(c, f->client);
 	budget_text(budget, sizeof(budget), &f->budget);
 	if (*budget)
 		print_wrapped(c, budget);

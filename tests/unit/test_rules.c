@@ -390,6 +390,52 @@ static void rules_can_be_turned_off_and_given_a_threshold(void **state)
 	findings_free(f);
 }
 
+static void advice_speaks_the_library_s_language(void **state)
+{
+	struct rig *r = rig_new();
+	struct group_row *g = rig_group(r, "sync.js");
+	struct event_process *e;
+	const struct finding *f;
+
+	(void)state;
+	rig_limit(r, 100, 3, 60);
+	for (int i = 0; i < 20; i++) {
+		struct process_row *p = rig_process(g, NODE);
+
+		rig_open(r, g, p, 3, 120 * SECOND);
+		e = (struct event_process *)p->identity;
+		e->library = "pg";
+	}
+	f = rig_find(r, RULE_IDLE_HOARD, "sync.js");
+	assert_non_null(f);
+	assert_string_equal(f->client->library, "pg");
+	assert_non_null(strstr(f->advice, "pool.end()"));
+	assert_non_null(strstr(f->advice, "new Pool({ max: 4 })")); /* 97 / 20 */
+}
+
+static void a_pool_of_the_library_s_or_the_script_s_size_is_healthy(void **state)
+{
+	struct rig *r = rig_new();
+	struct group_row *g = rig_group(r, "web.py"), *big = rig_group(r, "big.js");
+	struct process_row *p = rig_process(g, "/usr/bin/python3"), *q = rig_process(big, NODE);
+	struct event_process *e = (struct event_process *)p->identity,
+			     *b = (struct event_process *)q->identity;
+
+	(void)state;
+	e->library = "sqlalchemy"; /* 5 + 10 */
+	b->library = "pg";
+	b->library_config = "max=20 in db.js:3";
+	rig_open(r, g, p, 15, 900 * SECOND);
+	rig_open(r, big, q, 20, 900 * SECOND);
+	assert_int_equal(rig_count_findings(r), 0);
+	rig_open(r, g, p, 1, 900 * SECOND);
+	rig_open(r, big, q, 1, 900 * SECOND);
+	assert_int_equal(rig_count_findings(r), 2);
+	b->library = "prisma";
+	b->library_config = "connection_limit=90 in .env is ignored by Prisma 7";
+	assert_non_null(rig_find(r, RULE_IDLE_HOARD, "big.js"));
+}
+
 static void every_rule_is_whole(void **state)
 {
 	(void)state;
@@ -428,6 +474,8 @@ int main(void)
 		cmocka_unit_test(what_listens_as_a_relay_is_one),
 		cmocka_unit_test(monitors_are_marked_and_counted),
 		cmocka_unit_test(rules_can_be_turned_off_and_given_a_threshold),
+		cmocka_unit_test(advice_speaks_the_library_s_language),
+		cmocka_unit_test(a_pool_of_the_library_s_or_the_script_s_size_is_healthy),
 		cmocka_unit_test(every_rule_is_whole),
 	};
 

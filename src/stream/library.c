@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* library.c: see library.h. The signs are in the table of base/library.c. */
+#include <ctype.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "stream/library.h"
+#include "stream/source.h"
+
+#define MAPS_MOST 20000 /* lines; a process with more is not read to the end */
+#define UP_MOST   16    /* folders looked at, upwards */
+
+/* One look at one process. */
+struct search {
+	const struct library_query *query;
+	int root; /* what the process has as / */
+	struct sources sources;
+	const struct library_row *row; /* the best so far: the lowest of the table */
+	char *sign;
+	char *project; /* folder whose node_modules has the packages; NULL: none */
+};
+
+static const char *base_name(const char *path)
+{
+	const char *slash = path ? strrchr(path, '/') : NULL;
+
+	return slash ? slash + 1 : path ? path : "";
+}
+
+/* Rows stand in the order of strength. Takes `sign`. */
+static void found(struct search *s, const struct library_row *row, char *sign)
+{
+	if (s->row && s->row <= row) {
+		free(sign);
+		return;
+	}
+	free(s->sign);
+	s->row = row;
+	s->sign = sign;
+}
+
+static bool matches(const char *pattern, const char *path)
+{
+	return pattern && !fnmatch(pattern, path, 0);
+}
+
+static void look_at_mapped(struct search *s, const char *path)
+{
+	for (size_t i = 0; i < library_count; i++) {
+		const struct library_row *row = &library_rows[i];
+
+		if (matches(row->mapped, path) || matches(row->mapped2, path))
+			found(s, row, xstrdup(path));
+	}
+}
+
+/* "7f…-7f… r-xp 00000000 08:01 1234    /usr/lib/…/libpq.so.5.15" */
+static void look_at_maps(struct search *s)
+{
+	char path[64], last[4096] = "", *line = NULL;
+	size_t size = 0;
+	unsigned lines = 0;
+	FILE *maps;
+
+	snprintf(path, sizeof(path), "%s/maps", s->query->proc);
+	maps = fopen(path, "re");
+	while (maps && lines++ < MAPS_MOST && getline(&line, &size, maps) > 0) {
+		char *name = strchr(line, '/');
+
+		if (!name || !strstr(name, ".so"))
+			continue;
+		name[strcspn(name, "\n")] = 0;
+		if (!strcmp(name, last)) /* a file is mapped in several pieces */
+			continue;
+		snprintf(last, sizeof(last), "%s", name);
+		look_at_mapped(s, name);
+	}
+	if (maps)
+		fclose(maps);
+	free(line);
+}
+
+static void look_at_arguments(struct search *s)
+{
+	const struct library_query *q = s->query;
+
+	for (size_t i = 0; i < library_count; i++)
+		if (q->exe && matches(library_rows[i].exe, q->exe))
+			found(s, &library_rows[i], xstrdup(q->exe));
+	for (size_t at = 0; at < q->argv_length;
+		at += strnlen(q->argv + at, q->argv_length - at) + 1)
+		for (size_t i = 0; i < library_count; i++)
+			if (library_rows[i].argument && at &&
+				!strcmp(base_name(q->argv + at), library_rows[i].argument))
+				found(s, &library_rows[i], xstrdup(q->argv + at));
+}
+
+static void look_at_jar(struct search *s, const char *path)
+{
+	for (size_t i = 0; i < library_count; i++)
+		if (matches(library_rows[i].jar, base_name(path)))
+			found(s, &library_rows[i], xstrdup(base_name(path)));
+}
+
+/* The class path on the command line, and the jars that are open. */
+static void look_at_java(struct search *s)
+{
+	const struct library_query *q = s->query;
+	char path[300], target[4096];
+	struct dirent *entry;
+	DIR *fds;
+
+	for (size_t at = 0; at < q->argv_length;
+		at += strnlen(q->argv + at, q->argv_length - at) + 1) {
+		char *copy = xstrdup(q->argv + at), *save = NULL;
+
+		for (char *jar = strtok_r(copy, ":", &save); jar; jar = strtok_r(NULL, ":", &save))
+			look_at_jar(s, jar);
+		free(copy);
+	}
+	snprintf(path, sizeof(path), "%s/fd", q->proc);
+	fds = opendir(path);
+	while (fds && (entry = readdir(fds))) {
+		ssize_t n;
+
+		snprintf(path, sizeof(path), "%s/fd/%s", q->proc, entry->d_name);
+		n = readlink(path, target, sizeof(target) - 1);
+		if (n > 4 && !memcmp(target + n - 4, ".jar", 4)) {
+			target[n] = 0;
+			look_at_jar(s, target);
+		}
+	}
+	if (fds)
+		closedir(fds);
+}
+
+static void look_at_modules(struct search *s)
+{
+	char path[64], version[64];
+	int exe;
+
+	snprintf(path, sizeof(path), "%s/exe", s->query->proc);
+	exe = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	for (size_t i = 0; exe >= 0 && i < library_count; i++)
+		if (library_rows[i].module &&
+			buildinfo_module(exe, library_rows[i].module, version, sizeof(version)))
+			found(s, &library_rows[i],
+				xasprintf("%s %s", library_rows[i].module, version));
+	if (exe >= 0)
+		close(exe);
+}
+
+/* The first folder from `from` upwards that has node_modules. Caller frees. */
+static char *project_of(int root, const char *from)
+{
+	char *folder = xstrdup(from), path[4200], *slash;
+
+	for (int i = 0; i < UP_MOST && *folder; i++) {
+		snprintf(path, sizeof(path), "%s/node_modules", folder);
+		if (source_exists(root, path))
+			return folder;
+		slash = strrchr(folder, '/');
+		if (!slash)
+			break;
+		*slash = 0;
+	}
+	free(folder);
+	return NULL;
+}
+
+static bool has_package(const struct search *s, const char *package)
+{
+	char path[4200];
+
+	snprintf(path, sizeof(path), "%s/node_modules/%s/package.json", s->project, package);
+	return source_exists(s->root, path);
+}
+
+/* "version": "7.1.0" of an installed package; "" if it can't be read. */
+static void package_version(const struct search *s, const char *package, char *out, size_t size)
+{
+	char path[4200], *json, *at;
+
+	*out = 0;
+	snprintf(path, sizeof(path), "%s/node_modules/%s/package.json", s->project, package);
+	json = source_read(s->root, path);
+	at = json ? strstr(json, "\"version\"") : NULL;
+	if (at) {
+		at += strlen("\"version\"");
+		at += strspn(at, " \t\n:\"");
+		snprintf(out, size, "%.*s", (int)strcspn(at, "\"\n"), at);
+	}
+	free(json);
+}
+
+/* The project's own package.json names it: "pg": "^8". */
+static bool depends_on(const char *json, const char *package)
+{
+	char quoted[64];
+	const char *at;
+
+	snprintf(quoted, sizeof(quoted), "\"%s\"", package);
+	at = json ? strstr(json, quoted) : NULL;
+	if (!at)
+		return false;
+	at += strlen(quoted);
+	return at[strspn(at, " \t\n")] == ':';
+}
+
+/* Of the packages that are there, the one in use: what the script imports or, if it imports none
+ * itself, what the project depends on. Prisma's adapter brings pg along. Two others: nobody knows. */
+static const struct library_row *package_in_use(
+	const struct search *s, const char *json, bool imports)
+{
+	const struct library_row *one = NULL, *prisma = library_find("prisma");
+	bool is_prisma = false;
+	int count = 0;
+
+	for (size_t i = 0; i < library_count; i++) {
+		const struct library_row *row = &library_rows[i];
+		const char *package = row->package;
+
+		if (!package || !has_package(s, package))
+			continue;
+		if (imports ? !sources_import(&s->sources, package) : !depends_on(json, package))
+			continue;
+		one = row;
+		is_prisma = is_prisma || row == prisma;
+		count++;
+	}
+	if (count == 2 && is_prisma &&
+		(imports ? sources_import(&s->sources, "@prisma/adapter-pg") ||
+					!sources_import(&s->sources, "postgres")
+			 : depends_on(json, "@prisma/adapter-pg")))
+		return prisma;
+	return count == 1 ? one : NULL;
+}
+
+static void look_at_packages(struct search *s)
+{
+	const char *cwd = s->query->cwd;
+	char path[4200], version[32], *json, *script = NULL;
+	const struct library_row *row;
+
+	if (s->sources.count) {
+		const char *file = s->sources.files[0].path;
+
+		script = xmemdup(file, (size_t)(strrchr(file, '/') - file));
+		s->project = project_of(s->root, script);
+		free(script);
+	}
+	if (!s->project && cwd)
+		s->project = project_of(s->root, cwd);
+	if (!s->project)
+		return;
+	row = package_in_use(s, NULL, true);
+	if (!row) {
+		snprintf(path, sizeof(path), "%s/package.json", s->project);
+		json = source_read(s->root, path);
+		row = package_in_use(s, json, false);
+		free(json);
+	}
+	if (!row)
+		return;
+	package_version(s, row->package, version, sizeof(version));
+	/* An older Prisma has its engine mapped; with neither, it is not the one of this row. */
+	if (!strcmp(row->id, "prisma") && strtoul(version, NULL, 10) < 7)
+		return;
+	found(s, row,
+		xasprintf("%s/node_modules/%s%s%s", s->project, row->package, *version ? " " : "",
+			version));
+}
+
+/* connection_limit=3 in a text; 0: it does not say. */
+static unsigned url_limit(const char *text)
+{
+	const char *at = text ? strstr(text, "connection_limit=") : NULL;
+
+	return at ? (unsigned)strtoul(at + strlen("connection_limit="), NULL, 10) : 0;
+}
+
+static unsigned argv_limit(const struct library_query *q)
+{
+	unsigned n = 0;
+
+	for (size_t at = 0; at < q->argv_length && !n;
+		at += strnlen(q->argv + at, q->argv_length - at) + 1)
+		n = url_limit(q->argv + at);
+	return n;
+}
+
+static unsigned env_limit(const struct search *s, const char *folder)
+{
+	char path[4200], *text;
+	unsigned n = 0;
+
+	snprintf(path, sizeof(path), "%s/.env", folder);
+	text = source_read(s->root, path);
+	for (char *line = text; line && *line && !n;) {
+		char *end = strchrnul(line, '\n'), *next = *end ? end + 1 : end;
+
+		*end = 0;
+		if (line[strspn(line, " \t")] != '#')
+			n = url_limit(line);
+		line = next;
+	}
+	free(text);
+	return n;
+}
+
+/* The limit that a Prisma URL asks for, and where. */
+static unsigned asked_limit(const struct search *s, const char **where)
+{
+	unsigned n = argv_limit(s->query);
+	char *folder;
+
+	*where = "on the command line";
+	if (n || !s->query->source)
+		return n;
+	*where = "in .env";
+	if (s->query->cwd)
+		n = env_limit(s, s->query->cwd);
+	if (!n && s->project)
+		n = env_limit(s, s->project);
+	if (!n && s->sources.count) {
+		const char *file = s->sources.files[0].path;
+
+		folder = xmemdup(file, (size_t)(strrchr(file, '/') - file));
+		n = env_limit(s, folder);
+		free(folder);
+	}
+	return n;
+}
+
+/* The pool's size as configured, as far as it can be seen. */
+static char *config_of(const struct search *s)
+{
+	const char *where, *cwd = s->query->cwd ? s->query->cwd : "/";
+	bool is_prisma = !strcmp(s->row->id, "prisma"),
+	     is_engine = !strcmp(s->row->id, "prisma-engine");
+	unsigned limit = is_prisma || is_engine ? asked_limit(s, &where) : 0;
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	char size[512] = "";
+	bool sized = sources_size(&s->sources, s->row, cwd, size, sizeof(size));
+
+	if (is_prisma && limit)
+		return xasprintf("%s%sconnection_limit=%u %s is ignored by Prisma 7", size,
+			sized ? "; " : "", limit, where);
+	if (is_engine && limit)
+		return xasprintf("connection_limit=%u %s", limit, where);
+	if (is_engine && !sized)
+		return xasprintf(
+			"connection_limit=%ld by default: %ld CPUs x 2 + 1", cpus * 2 + 1, cpus);
+	return sized ? xstrdup(size) : NULL;
+}
+
+void library_look(struct library_facts *out, const struct library_query *query)
+{
+	struct search s = {.query = query};
+	char path[64];
+
+	memset(out, 0, sizeof(*out));
+	snprintf(path, sizeof(path), "%s/root", query->proc);
+	s.root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (s.root < 0)
+		return;
+	if (query->source)
+		sources_open(&s.sources, s.root, query->exe, query->cwd, query->argv,
+			query->argv_length);
+	look_at_maps(&s);
+	look_at_arguments(&s);
+	if (!strcmp(base_name(query->exe), "java"))
+		look_at_java(&s);
+	else if (!strncmp(base_name(query->exe), "node", 4) ||
+		 !strcmp(base_name(query->exe), "bun"))
+		look_at_packages(&s);
+	else if (!s.row)
+		look_at_modules(&s);
+	out->row = s.row;
+	out->sign = s.sign;
+	if (s.row) {
+		out->config = config_of(&s);
+		out->source = sources_hint(
+			&s.sources, s.row, query->cwd ? query->cwd : "/", &out->source_closes);
+	}
+	sources_close(&s.sources);
+	free(s.project);
+	close(s.root);
+}
+
+void library_facts_free(struct library_facts *facts)
+{
+	free(facts->sign);
+	free(facts->config);
+	free(facts->source);
+}
