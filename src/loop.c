@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -13,7 +14,8 @@
  * what was there before them is taken in first. */
 static int (*const lenders[])(struct loop *) = {
 	ring_lend, replay_lend, snapshot_lend, metrics_lend, collected_lend, signals_lend,
-	duration_lend, screen_lend, notify_lend, command_lend, /* last: it runs from then on */
+	duration_lend, screen_lend, reader_lend, notify_lend,
+	command_lend, /* last: it runs from then on */
 };
 
 int timer_open(__u64 ns, bool repeats)
@@ -57,28 +59,41 @@ void loop_take_back(struct loop *l, int fd)
 
 /* A watch without an end shows its events; a bounded one, and a command's, is waited for, for its
  * report, and one that serves metrics is left alone. */
-static bool shows_events(const struct options *o)
+bool loop_shows_events(const struct loop *l)
 {
+	const struct options *o = l->options;
 	bool ends = o->duration || o->once || o->replay || o->command;
 
 	return o->view->event && !o->screen &&
 	       (o->view->streams || !(ends || o->metrics.ss_family));
 }
 
-int loop_take_event(struct loop *l, const union event *event)
+/* A full disk ends the recording, not the watch. */
+static void record_event(struct loop *l, const union event *event)
 {
-	int error = l->recorder ? recorder_write(l->recorder, event) : 0;
+	if (!l->recorder)
+		return;
+	l->record_error = recorder_write(l->recorder, event);
+	if (!l->record_error)
+		return;
+	fprintf(stderr, "pgleaktrace: the recording %s is cut short: %s; watching goes on\n",
+		l->options->record, strerror(-l->record_error));
+	recorder_close(l->recorder);
+	l->recorder = NULL;
+}
 
+void loop_take_event(struct loop *l, const union event *event)
+{
+	record_event(l, event);
 	l->taken++;
 	if (event->head.kind == EVENT_SESSION) /* a view needs it to tell the time */
 		model_apply(l->model, event);
-	if (shows_events(l->options))
+	if (loop_shows_events(l))
 		l->options->view->event(l->context, l->model, event);
 	if (event->head.kind != EVENT_SESSION)
 		model_apply(l->model, event);
 	if (event->head.kind == EVENT_SNAPSHOT && !event->snapshot.begins)
-		loop_judge(l, shows_events(l->options));
-	return error;
+		loop_judge(l, loop_shows_events(l));
 }
 
 int loop_take_some(struct loop *l, unsigned most)
@@ -88,12 +103,9 @@ int loop_take_some(struct loop *l, unsigned most)
 	for (unsigned i = 0; i < most; i++) {
 		int result = stream_next(l->stream, &event);
 
-		if (result == 1)
-			result = loop_take_event(l, &event);
-		else if (!result)
-			return 0;
-		if (result)
+		if (result != 1)
 			return result;
+		loop_take_event(l, &event);
 	}
 	return 1;
 }

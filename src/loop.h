@@ -35,7 +35,8 @@ struct loop {
 	struct stream *stream;
 	struct model *model;
 	struct diagnosis *diagnosis;
-	struct recorder *recorder; /* NULL: no --record */
+	struct recorder *recorder; /* NULL: no --record, or it could not be written on */
+	int record_error;          /* -errno of that */
 	struct command *command;   /* NULL: the whole host is watched */
 	struct source sources[LOOP_SOURCES];
 	size_t source_count;
@@ -54,8 +55,8 @@ int loop_lend(struct loop *loop, int fd, source_ready *ready, void *data);
 /* Closes a lent descriptor and waits for it no more. */
 void loop_take_back(struct loop *loop, int fd);
 
-/* One event: recorded, shown, believed. 0 or -errno. */
-int loop_take_event(struct loop *loop, const union event *event);
+/* One event: recorded, shown, believed. */
+void loop_take_event(struct loop *loop, const union event *event);
 
 /* Everything the stream has now: recorded, shown, believed. 0; -ENODATA at its end, or -errno. */
 int loop_take_events(struct loop *loop);
@@ -67,6 +68,9 @@ int loop_take_some(struct loop *loop, unsigned most);
 void loop_judge(struct loop *loop, bool shows);
 /* At the end: gives `to` all that was taken back. */
 void loop_take_resolved(struct loop *loop, struct findings *to);
+
+/* Are single events shown as they come? */
+bool loop_shows_events(const struct loop *loop);
 
 /* A timer as a descriptor: first after `ns`, then every `ns` if it repeats. -errno. */
 int timer_open(__u64 ns, bool repeats);
@@ -85,6 +89,7 @@ int collected_lend(struct loop *loop); /* -o openmetrics --output-file: the file
 int notify_lend(struct loop *loop);    /* a service manager: ready, alive, stopping */
 int command_lend(struct loop *loop);   /* -- CMD: starts it, waits for its end */
 int screen_lend(struct loop *loop);    /* the live screen: keys in, frames out */
+int reader_lend(struct loop *loop);    /* the pipe that events are shown in: is it read? */
 
 /* What a signal means while a command runs. */
 struct signalfd_siginfo;

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <locale.h>
 #include <langinfo.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -129,15 +130,29 @@ static void close_all(struct loop *loop)
 		command_free(loop->command);
 }
 
+/* 0, or the -errno for which the recording is not whole: said once, here or when it happened. */
+static int end_recording(const struct options *o, struct loop *loop)
+{
+	int error = recorder_close(loop->recorder);
+
+	loop->recorder = NULL;
+	if (loop->record_error)
+		return loop->record_error;
+	if (error)
+		fprintf(stderr, "pgleaktrace: the recording %s is cut short: %s\n", o->record,
+			strerror(-error));
+	return error;
+}
+
 /* Runs the loop and says what broke it, if something did. */
 static int run(const struct options *o, FILE *out, struct loop *loop)
 {
-	int error = loop_run(loop), closed = recorder_close(loop->recorder);
+	union event broken = {.stop = {.head = {.kind = EVENT_STOP}, .reason = STOP_BROKEN}};
+	int error = loop_run(loop), recorded = end_recording(o, loop);
 	char why[512];
 
-	loop->recorder = NULL;
-	if (!error)
-		error = closed;
+	signal(SIGPIPE,
+		SIG_DFL); /* as every filter dies whose reader has left, see reader_lend() */
 	if (loop->command && loop->command->exec_error) {
 		snprintf(why, sizeof(why), "cannot run %s: %s", o->command[0], strerror(-error));
 		return fail(o, out, command_status(loop->command), why);
@@ -146,7 +161,8 @@ static int run(const struct options *o, FILE *out, struct loop *loop)
 	if (loop->command && loop->command->pid && !loop->command->ended)
 		command_reap(loop->command);
 	if (!error)
-		return EXIT_OK;
+		return recorded ? EXIT_FAILED : EXIT_OK;
+	model_apply(loop->model, &broken); /* no report may call itself complete now */
 	snprintf(why, sizeof(why), "stopped early: %s", strerror(-error));
 	return fail(o, out, EXIT_FAILED, why);
 }

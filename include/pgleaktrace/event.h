@@ -442,6 +442,7 @@ enum stop_reason {
 	STOP_ONCE,
 	STOP_TRUNCATED, /* replay: the recording ends in the middle */
 	STOP_COMMAND, /* the command ended, and its grace is over */
+	STOP_BROKEN,  /* something failed: what came after is not known */
 	STOPS
 };
 

@@ -472,7 +472,7 @@ static bool is_complete(const struct losses *l, enum stop_reason stop)
 {
 	return !(l->ring_full + l->ledger_full + l->sockets_full + l->scope_full + l->drift +
 		       l->unreadable + l->bad_lines) &&
-	       stop != STOP_TRUNCATED;
+	       stop != STOP_TRUNCATED && stop != STOP_BROKEN;
 }
 
 struct snapshot *model_snapshot(const struct model *model, const struct query *query)

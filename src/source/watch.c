@@ -3,7 +3,9 @@
  * watch.c: the live stream's descriptors. Details lie in the kernel's ring until a timer comes; only
  * a new process wakes us at once.
  */
+#include <signal.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "loop.h"
@@ -95,6 +97,28 @@ int snapshot_lend(struct loop *l)
 	if (index >= 0)
 		l->sources[index].done = snapshot_done;
 	return index;
+}
+
+static int reader_gone(struct loop *l, int fd, void *data)
+{
+	(void)l;
+	(void)fd;
+	(void)data;
+	return STOP_SIGNAL;
+}
+
+/* Whoever reads the events through a pipe may leave (`| head`) long before the next one comes. A
+ * pipe's writing end is ready for reading only then. Till the recording is closed that is no reason
+ * to die. */
+int reader_lend(struct loop *l)
+{
+	int out = fileno(l->context->out);
+	struct stat st;
+
+	if (l->options->replay || !loop_shows_events(l) || fstat(out, &st) || !S_ISFIFO(st.st_mode))
+		return 0;
+	signal(SIGPIPE, SIG_IGN);
+	return loop_lend(l, dup(out), reader_gone, NULL);
 }
 
 static int duration_ready(struct loop *l, int fd, void *data)

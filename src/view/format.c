@@ -100,6 +100,8 @@ char *format_completeness(const struct snapshot *s)
 	}
 	if (s->stop == STOP_TRUNCATED)
 		fprintf(out, "%sthe recording ends in the middle", sep);
+	if (s->stop == STOP_BROKEN)
+		fprintf(out, "%sthe watch broke off", sep);
 	if (s->losses.recursion_misses)
 		fprintf(out, "; %llu skipped kernel events made up for",
 			(unsigned long long)s->losses.recursion_misses);

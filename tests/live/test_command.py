@@ -243,6 +243,19 @@ def test_through_sudo_it_runs_as_the_user(port, tmp_path):
     assert report["command"]["exit_status"] == 0
 
 
+def test_a_signal_reaches_the_users_command(port):
+    """It is another user's process by then: passing a signal on takes a privilege of its own."""
+    user = pwd.getpwnam("postgres")
+    env = dict(os.environ, SUDO_UID=str(user.pw_uid), SUDO_GID=str(user.pw_gid))
+    script = 'trap "exit 5" TERM; echo READY; while :; do sleep 0.05; done'
+    with subprocess.Popen([tracer_path(), "-P", str(port), "-q", "--", "sh", "-c", script],
+                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=env,
+                          cwd="/") as run:
+        assert run.stdout.readline() == "READY\n"
+        run.send_signal(signal.SIGTERM)
+        assert run.wait(20) == 5
+
+
 def test_an_unclear_sudo_user_is_no_reason_to_run_as_root(port):
     env = dict(os.environ, SUDO_UID="", SUDO_GID="0")
     run, _ = under(port, "id", env=env)
