@@ -118,6 +118,7 @@ static _Noreturn void run_child(const struct command *c, int report)
 	sigset_t none;
 	int error = become_user(c);
 
+	signal(SIGPIPE, c->sigpipe);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	if (!error) {

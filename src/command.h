@@ -30,6 +30,7 @@ struct command {
 	gid_t *groups;
 	int group_count;
 	char *name, *home, *shell; /* of that user, or NULL: not in the user database */
+	void (*sigpipe)(int);      /* what SIGPIPE did before us; NULL: SIG_DFL */
 	pid_t pid;                 /* 0: not started */
 	int pidfd;                 /* -1: not started, or reaped */
 	int exec_error;            /* -errno of the exec that failed; 0: it runs */

@@ -144,15 +144,28 @@ static int end_recording(const struct options *o, struct loop *loop)
 	return error;
 }
 
+/* The loop, and the recording to its end. A reader that has left is no reason to die before that;
+ * afterwards, as every filter does. */
+static int run_loop(const struct options *o, struct loop *loop, int *recorded)
+{
+	void (*before)(int) = signal(SIGPIPE, SIG_IGN);
+	int error;
+
+	if (loop->command)
+		loop->command->sigpipe = before;
+	error = loop_run(loop);
+	*recorded = end_recording(o, loop);
+	signal(SIGPIPE, before);
+	return error;
+}
+
 /* Runs the loop and says what broke it, if something did. */
 static int run(const struct options *o, FILE *out, struct loop *loop)
 {
 	union event broken = {.stop = {.head = {.kind = EVENT_STOP}, .reason = STOP_BROKEN}};
-	int error = loop_run(loop), recorded = end_recording(o, loop);
+	int recorded, error = run_loop(o, loop, &recorded);
 	char why[512];
 
-	signal(SIGPIPE,
-		SIG_DFL); /* as every filter dies whose reader has left, see reader_lend() */
 	if (loop->command && loop->command->exec_error) {
 		snprintf(why, sizeof(why), "cannot run %s: %s", o->command[0], strerror(-error));
 		return fail(o, out, command_status(loop->command), why);

@@ -3,7 +3,6 @@
  * watch.c: the live stream's descriptors. Details lie in the kernel's ring until a timer comes; only
  * a new process wakes us at once.
  */
-#include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -108,8 +107,7 @@ static int reader_gone(struct loop *l, int fd, void *data)
 }
 
 /* Whoever reads the events through a pipe may leave (`| head`) long before the next one comes. A
- * pipe's writing end is ready for reading only then. Till the recording is closed that is no reason
- * to die. */
+ * pipe's writing end is ready for reading only then. */
 int reader_lend(struct loop *l)
 {
 	int out = fileno(l->context->out);
@@ -117,7 +115,6 @@ int reader_lend(struct loop *l)
 
 	if (l->options->replay || !loop_shows_events(l) || fstat(out, &st) || !S_ISFIFO(st.st_mode))
 		return 0;
-	signal(SIGPIPE, SIG_IGN);
 	return loop_lend(l, dup(out), reader_gone, NULL);
 }
 

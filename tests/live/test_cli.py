@@ -22,13 +22,21 @@ def bpf_links():
     return {int(link) for link in re.findall(rb"^(\d+):", out, re.M)}
 
 
-def bpf_links_of(pid):
-    """{id of each link that this process has a descriptor of}."""
+def fdinfo_ids(pid, key):
+    """{the number behind `key`} of each descriptor of a process, as far as it still has it."""
     ids = set()
     for fd in os.listdir(f"/proc/{pid}/fdinfo"):
-        with open(f"/proc/{pid}/fdinfo/{fd}", encoding="ascii") as file:
-            ids.update(map(int, re.findall(r"^link_id:\s*(\d+)$", file.read(), re.M)))
+        try:
+            with open(f"/proc/{pid}/fdinfo/{fd}", encoding="ascii") as file:
+                ids.update(map(int, re.findall(rf"^{key}:\s*(\d+)$", file.read(), re.M)))
+        except FileNotFoundError:
+            continue
     return ids
+
+
+def bpf_links_of(pid):
+    """{id of each BPF link that this process has a descriptor of}."""
+    return fdinfo_ids(pid, "link_id")
 
 
 def test_event_lines_then_the_report_at_ctrl_c(sink, port):

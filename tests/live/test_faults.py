@@ -11,20 +11,11 @@ import time
 
 from actors import tool
 from pgcluster import wait_until
-from test_cli import bpf_links, bpf_links_of
+from test_cli import bpf_links, bpf_links_of, fdinfo_ids
 from test_command import own_terminal
 from tracer import Tracer, expect, tracer_path
 
 LOCAL = "127.0.0.1"
-
-
-def programs_of(pid):
-    """{id of each BPF program this process has a descriptor of}."""
-    ids = set()
-    for fd in os.listdir(f"/proc/{pid}/fdinfo"):
-        with open(f"/proc/{pid}/fdinfo/{fd}", encoding="ascii") as file:
-            ids.update(map(int, re.findall(r"^prog_id:\s*(\d+)$", file.read(), re.M)))
-    return ids
 
 
 def programs():
@@ -50,7 +41,7 @@ def test_stopped_in_a_storm_the_totals_are_exact(port):
 
 def test_killed_it_leaves_nothing_in_the_kernel(port):
     with Tracer(port) as tracer:
-        links, programs_before = bpf_links_of(tracer.process.pid), programs_of(tracer.process.pid)
+        links, programs_before = bpf_links_of(tracer.process.pid), fdinfo_ids(tracer.process.pid, "prog_id")
         assert links and programs_before and links <= bpf_links()
         tracer.process.kill()
         tracer.process.wait()
@@ -115,10 +106,13 @@ def test_a_terminal_that_goes_away_ends_it(port):
     with subprocess.Popen([tracer_path(), "-P", str(port), "-q"], stdin=theirs, stdout=theirs,
                           stderr=theirs, preexec_fn=lambda: own_terminal(theirs)) as run:
         os.close(theirs)
-        wait_until(lambda: bpf_links_of(run.pid), "it is attached")
-        links = bpf_links_of(run.pid)
-        os.close(ours)
-        run.wait(20)
+        try:
+            wait_until(lambda: bpf_links_of(run.pid), "it is attached")
+            links = bpf_links_of(run.pid)
+            os.close(ours)
+            run.wait(20)
+        finally:
+            run.kill()
     wait_until(lambda: not links & bpf_links(), "every link is gone")
 
 
