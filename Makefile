@@ -38,7 +38,7 @@ TOOLS   := $(patsubst tests/tools/%.c,$(BUILD)/tools/%,$(wildcard tests/tools/*.
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 UNITS   := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 
-.PHONY: check-fuzz check-kernels bench all check check-unit check-replay check-screen check-live demo deps deps-check lint install clean tools
+.PHONY: check-fuzz check-kernels bench all check check-unit check-replay check-screen check-pages check-live demo deps deps-check lint install clean tools
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -56,6 +56,17 @@ $(BUILD)/%.o: %.c
 
 $(BUILD)/src/stream/live.o $(BUILD)/src/stream/live_snapshot.o $(BUILD)/src/stream/live_servers.o \
 	$(BUILD)/src/stream/check.o: $(BUILD)/pgleaktrace.skel.h
+
+# The page's style and script are taken in as they are; its policy names their hashes.
+hash = $$(env printf "$$(sha256sum $(1) | cut -c1-64 | sed 's/../\\x&/g')" | base64)
+$(BUILD)/report_hashes.h: src/view/report.css src/view/report.js
+	$(say) HASH $@
+	@mkdir -p $(@D)
+	$(Q)printf '#define REPORT_CSS_HASH "sha256-%s"\n#define REPORT_JS_HASH "sha256-%s"\n' \
+		"$(call hash,src/view/report.css)" "$(call hash,src/view/report.js)" > $@
+
+$(BUILD)/src/view/html_assets.o $(BUILD)/fuzz/src/view/html_assets.o: \
+	$(BUILD)/report_hashes.h src/view/report.css src/view/report.js
 
 $(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c
 	$(say) BPF $<
@@ -89,7 +100,7 @@ deps-check:
 	$(Q)tests/deps.sh
 
 check: all
-	$(Q)$(MAKE) --no-print-directory lint check-unit check-replay check-screen
+	$(Q)$(MAKE) --no-print-directory lint check-unit check-replay check-screen check-pages
 	$(Q)$(MAKE) --no-print-directory SAN=1 check-unit check-replay
 	$(Q)$(MAKE) --no-print-directory check-fuzz
 	$(Q)$(MAKE) --no-print-directory check-live
@@ -99,6 +110,9 @@ check-unit: $(UNITS)
 
 check-replay: $(BUILD)/pgleaktrace
 	$(Q)PGLEAKTRACE=$(BUILD)/pgleaktrace $(PYTHON) -m pytest -q tests/replay
+
+check-pages: $(BUILD)/pgleaktrace
+	$(Q)PGLEAKTRACE=$(BUILD)/pgleaktrace $(PYTHON) -m pytest -q tests/pages
 
 # libFuzzer with ASan and UBSan; FUZZ_SECONDS each, seeds in tests/fuzz/seeds/.
 FUZZ_FLAGS   := -g -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all

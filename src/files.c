@@ -26,6 +26,7 @@ bool files_is_collected(const struct options *o)
 
 FILE *files_open_output(const struct options *o)
 {
+	struct stat st;
 	int fd;
 
 	if (!o->output_file && o->command) /* standard output is the command's */
@@ -37,7 +38,14 @@ FILE *files_open_output(const struct options *o)
 	/* A log of events is added to: a restart must not take away what nobody has read yet. */
 	fd = open(o->output_file,
 		O_WRONLY | O_CREAT | O_CLOEXEC | (o->view->streams ? O_APPEND : O_TRUNC), 0600);
-	return fd < 0 ? NULL : fdopen(fd, "w");
+	if (fd < 0)
+		return NULL;
+	/* One that was there already may have been open to all. */
+	if (!fstat(fd, &st) && S_ISREG(st.st_mode) && (st.st_mode & 077) && fchmod(fd, 0600)) {
+		close(fd);
+		return NULL;
+	}
+	return fdopen(fd, "w");
 }
 
 static bool ends_with(const char *text, const char *end)

@@ -10,6 +10,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "base/redact.h"
 #include "command.h"
 #include "files.h"
 
@@ -180,10 +181,12 @@ static int run(const struct options *o, FILE *out, struct loop *loop)
 	return fail(o, out, EXIT_FAILED, why);
 }
 
-static int watch(const struct options *o, FILE *out)
+static int watch(const struct options *o, FILE *out, int argc, char **argv)
 {
+	char *made_by = redact_typed(argc, argv, o->live.redact);
 	struct view_context context = {
 		.out = out,
+		.command = made_by,
 		.columns = columns_of(out),
 		.ascii = strcmp(nl_langinfo(CODESET), "UTF-8") != 0,
 		.detail = o->verbose,
@@ -205,6 +208,7 @@ static int watch(const struct options *o, FILE *out)
 			status = command_status(loop.command);
 	}
 	close_all(&loop);
+	free(made_by);
 	return status;
 }
 
@@ -224,7 +228,7 @@ int main(int argc, char **argv)
 			strerror(errno));
 		return EXIT_FAILED;
 	}
-	status = watch(&options, out);
+	status = watch(&options, out, argc, argv);
 	if (fflush(out) || ferror(out) || fclose(out)) {
 		fprintf(stderr, "pgleaktrace: the report could not be written whole: %s\n",
 			strerror(errno));

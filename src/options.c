@@ -64,7 +64,7 @@ static const struct argp_option rows[] = {
 		"open, idle, oldest, opened, closed, abandoned, … (default: worst first)", 2},
 	{"rows", 'r', "N", 0, "at most N rows (default 0: all)", 2},
 	{0, 0, 0, 0, "How to show it:", 3},
-	{"output", 'o', "FORMAT", 0, "text (default), json, ndjson, openmetrics", 3},
+	{"output", 'o', "FORMAT", 0, "", 3}, /* help from the table of views */
 	{"output-file", KEY_OUTPUT_FILE, "FILE", 0,
 		"write there instead of standard output (mode 0600)", 3},
 	{"verbose", 'v', 0, 0, "processes and connections too; libbpf's messages", 3},
@@ -271,6 +271,30 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	return 0;
 }
 
+/* What --help says of the formats comes from the views themselves; argp frees the text. */
+static char *help_filter(int key, const char *text, void *input)
+{
+	char *help = NULL;
+	size_t size = 0;
+	FILE *out;
+
+	(void)input;
+	if ((key != 'o' && key != ARGP_KEY_HELP_POST_DOC) || !(out = open_memstream(&help, &size)))
+		return (char *)text;
+	if (key != 'o')
+		fputs("FORMATS\n", out);
+	for (size_t i = 0; views[i]; i++)
+		if (key == 'o')
+			fprintf(out, "%s%s%s", i ? ", " : "", views[i]->name,
+				i ? "" : " (default)");
+		else
+			fprintf(out, "  %-12s %s\n", views[i]->name, views[i]->help);
+	if (key != 'o')
+		fprintf(out, "\n%s", text);
+	fclose(out);
+	return help;
+}
+
 static void print_version(FILE *out, struct argp_state *state)
 {
 	(void)state;
@@ -293,7 +317,8 @@ static const struct options defaults = {
 
 void options_parse(struct options *options, int argc, char **argv)
 {
-	static const struct argp argp = {.options = rows, .parser = parse, .doc = doc};
+	static const struct argp argp = {
+		.options = rows, .parser = parse, .doc = doc, .help_filter = help_filter};
 
 	argp_program_version_hook = print_version;
 	argp_err_exit_status = EXIT_BAD_USAGE;

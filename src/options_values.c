@@ -107,9 +107,14 @@ void parse_cmdline(struct argp_state *state, struct options *o, const char *text
 
 void parse_view(struct argp_state *state, struct options *o, const char *text)
 {
+	char names[256] = "";
+
+	for (size_t i = 0, n = 0; views[i] && n < sizeof(names); i++)
+		n += (size_t)snprintf(
+			names + n, sizeof(names) - n, "%s%s", i ? ", " : "", views[i]->name);
 	o->view = view_find(text);
 	if (!o->view)
-		argp_error(state, "-o %s: the formats are text, json, ndjson, openmetrics", text);
+		argp_error(state, "-o %s: the formats are %s", text, names);
 }
 
 void parse_speed(struct argp_state *state, struct options *o, const char *text)

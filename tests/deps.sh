@@ -22,8 +22,10 @@ need command -v tmux
 need command -v promtool
 need command -v node
 need command -v npm
+need sh -c 'command -v chromium || command -v chromium-browser'
+need command -v chromedriver
 need test -x /usr/bin/python3
-need /usr/bin/python3 -c 'import pytest, psycopg2, jsonschema'
+need /usr/bin/python3 -c 'import pytest, psycopg2, jsonschema, selenium'
 need sh -c 'ls /usr/lib/postgresql/*/bin/postgres /usr/bin/postgres 2>/dev/null | grep -q .'
 
 [ -z "$missing" ] && [ "${1:-}" != install ] && exit 0
@@ -40,7 +42,8 @@ if command -v apt-get >/dev/null; then
 	set -- gcc make clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev libjansson-dev uthash-dev \
 		libncurses-dev tmux \
 		libcmocka-dev clang-format cppcheck iproute2 python3-pytest python3-psycopg2 \
-		python3-jsonschema postgresql postgresql-contrib libmicrohttpd-dev libcap-ng-dev libcap2-bin prometheus
+		python3-jsonschema postgresql postgresql-contrib libmicrohttpd-dev libcap-ng-dev libcap2-bin prometheus \
+		chromium chromium-driver python3-selenium fonts-dejavu-core
 	command -v node >/dev/null && command -v npm >/dev/null || set -- "$@" nodejs npm
 	apt-get install -y -q --no-install-recommends "$@"
 	apt-get install -y -q --no-install-recommends \
@@ -48,14 +51,17 @@ if command -v apt-get >/dev/null; then
 elif command -v dnf >/dev/null; then # not tested
 	dnf install -y gcc make clang llvm bpftool libbpf-devel elfutils-libelf-devel zlib-devel \
 		jansson-devel uthash-devel ncurses-devel tmux libmicrohttpd-devel libcap-ng-devel libcmocka-devel clang-tools-extra cppcheck iproute python3-pytest \
-		python3-psycopg2 python3-jsonschema postgresql-server postgresql-contrib nodejs npm
+		python3-psycopg2 python3-jsonschema postgresql-server postgresql-contrib nodejs npm \
+		chromium chromedriver python3-selenium dejavu-sans-fonts
 elif command -v apk >/dev/null; then # not tested
 	apk add gcc musl-dev argp-standalone make clang llvm bpftool libbpf-dev elfutils-dev zlib-dev \
 		jansson-dev uthash-dev ncurses-dev tmux libmicrohttpd-dev libcap-ng-dev cmocka-dev clang-extra-tools cppcheck iproute2 py3-pytest \
-		py3-psycopg2 py3-jsonschema postgresql postgresql-contrib nodejs npm
+		py3-psycopg2 py3-jsonschema postgresql postgresql-contrib nodejs npm \
+		chromium chromium-chromedriver py3-selenium font-dejavu
 elif command -v pacman >/dev/null; then # not tested
 	pacman -S --noconfirm --needed gcc make clang llvm bpf libbpf libelf zlib jansson uthash ncurses tmux libmicrohttpd libcap-ng cmocka \
-		cppcheck iproute2 python-pytest python-psycopg2 python-jsonschema postgresql nodejs npm
+		cppcheck iproute2 python-pytest python-psycopg2 python-jsonschema postgresql nodejs npm \
+		chromium python-selenium ttf-dejavu
 else
 	echo "no package manager known here; needed:$missing" >&2
 	exit 1

@@ -6,9 +6,13 @@
 #ifndef BASE_REDACT_H
 #define BASE_REDACT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* NUL-separated argv in, the same out, with secrets gone. Caller frees. */
 char *redact_argv(const char *argv, size_t length, size_t *out_length);
+
+/* A command line of our own as it would be typed again, secrets gone if `redact`. Caller frees. */
+char *redact_typed(int argc, char *const *argv, bool redact);
 
 #endif

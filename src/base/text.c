@@ -206,6 +206,38 @@ void text_cut(char *out, size_t size, const char *text, size_t columns, bool asc
 	append(out, size, used, tail, strlen(tail));
 }
 
+static void put_argument(FILE *out, const char *argument)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+				    "%+,-./:=@_*";
+
+	if (*argument && !argument[strspn(argument, plain)]) {
+		fputs(argument, out);
+		return;
+	}
+	fputc('\'', out);
+	for (; *argument; argument++)
+		fputs(*argument == '\'' ? "'\\''" : (char[]){*argument, 0}, out);
+	fputc('\'', out);
+}
+
+char *text_command(const char *argv, size_t length)
+{
+	char *line = NULL, *bytes = xmemdup(argv, length);
+	size_t size = 0;
+	FILE *out = open_memstream(&line, &size);
+
+	for (size_t at = 0; out && at < length; at += strlen(bytes + at) + 1) {
+		if (at)
+			fputc(' ', out);
+		put_argument(out, bytes + at);
+	}
+	if (out)
+		fclose(out);
+	free(bytes);
+	return line ? line : xstrdup("");
+}
+
 void text_age(char *out, size_t size, __u64 ns)
 {
 	unsigned long long s = ns / 1000000000ull;

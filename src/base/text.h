@@ -29,6 +29,9 @@ size_t text_character(const char *text, size_t *bytes);
  * "...". Never splits a character, be it for `columns` or for `size`. */
 void text_cut(char *out, size_t size, const char *text, size_t columns, bool ascii);
 
+/* NUL-separated arguments as one line that a shell would read as the same. Caller frees. */
+char *text_command(const char *argv, size_t length);
+
 /* Two units at most, rounded down: "0.8s" below 10 s, then "42s", "3m07s", "1h05m", "3d02h". */
 void text_age(char *out, size_t size, __u64 ns);
 

@@ -23,6 +23,7 @@ VIEWS = {
     "report.json": ["--older", "1s", "-o", "json"],
     "metrics.txt": ["--older", "1s", "-o", "openmetrics"],
     "events.ndjson": ["--older", "1s", "-o", "ndjson"],
+    "trace.json": ["--older", "1s", "-o", "trace"],
 }
 
 
