@@ -4,6 +4,7 @@
  * the file named after the noun. The iterators' entries stand in snapshot.bpf.c.
  */
 #include "pgleaktrace.bpf.h"
+#include "unix.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -72,5 +73,35 @@ SEC("tp_btf/sched_process_exit")
 int BPF_PROG(hook_exit, struct task_struct *task)
 {
 	process_exit(task);
+	return 0;
+}
+
+/* A connect() through a unix socket, before the kernel looks for the server. The section's name is
+ * only for libbpf: src/stream/live_unix.c sets the attach type, BPF_CGROUP_UNIX_CONNECT. */
+SEC("cgroup/connect4")
+int hook_connect_unix(struct bpf_sock_addr *ctx)
+{
+	return unix_connects(ctx);
+}
+
+/* getsockname() of a bound unix socket: what PostgreSQL asks of each it accepts. */
+SEC("cgroup/getsockname4")
+int hook_getsockname_unix(struct bpf_sock_addr *ctx)
+{
+	return unix_accepted(ctx);
+}
+
+/* Before a process's files are closed: of unix sockets the only sight of who takes them along. */
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(hook_exit_unix, struct task_struct *task)
+{
+	unix_exits(task);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(hook_fork_unix, struct task_struct *parent, struct task_struct *child)
+{
+	unix_forked(parent, child);
 	return 0;
 }

@@ -13,6 +13,7 @@
  *   wire.bpf.c        what both ends say until the session has started, and the client's last word;
  *                     owns: wires. wire_parse.h is the protocol, the same in the tests
  *   snapshot.bpf.c    one look at all that is open        owns: listeners
+ *   unix*.bpf.c       the same for unix sockets           see unix.bpf.h
  *   output.bpf.c      the way to user space               owns: events, lost
  */
 #ifndef PGLEAKTRACE_BPF_H

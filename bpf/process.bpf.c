@@ -34,10 +34,12 @@ struct {
 struct scratch { /* a process_capture whose tail has room */
 	struct process_capture capture;
 	char tail[TAIL_SIZE];
+	__u64 busy; /* 1: being written, by a task that was preempted */
 };
 
-/* A record being written; too large for the stack. One per CPU is enough: a program that is
- * interrupted is not entered again on its CPU. */
+/* A record being written; too large for the stack. One per CPU: a tracepoint's program is not
+ * interrupted by another; a cgroup's may be preempted, and who then finds it busy goes without:
+ * user space asks /proc. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
@@ -96,15 +98,13 @@ static __u32 capture_argv(struct scratch *s, struct mm_struct *mm)
 	return (__u32)length;
 }
 
-static bool capture_send(struct task_struct *task, const struct process_key *key)
+static bool capture_send(
+	struct scratch *s, struct task_struct *task, const struct process_key *key)
 {
-	__u32 zero = 0, at, end;
-	struct scratch *s = bpf_map_lookup_elem(&scratch, &zero);
+	__u32 at, end;
 	struct mm_struct *mm = BPF_CORE_READ(task, mm);
 	struct fs_struct *fs = BPF_CORE_READ(task, fs);
 
-	if (!s)
-		return false;
 	s->capture.process = *key;
 	capture_facts(&s->capture, task);
 	at = capture_argv(s, mm);
@@ -127,10 +127,17 @@ __hidden void process_introduce(struct task_struct *task, const struct process_k
 {
 	struct process_state *known = bpf_map_lookup_elem(&processes, key);
 	struct process_state fresh = {};
+	__u32 zero = 0;
+	struct scratch *s = bpf_map_lookup_elem(&scratch, &zero);
 
 	if (known && known->introduced)
 		return;
-	fresh.introduced = capture_send(task, key);
+	if (!s)
+		return;
+	if (!__sync_lock_test_and_set(&s->busy, 1)) {
+		fresh.introduced = capture_send(s, task, key);
+		__sync_lock_test_and_set(&s->busy, 0);
+	}
 	bpf_map_update_elem(&processes, key, &fresh, BPF_ANY);
 }
 

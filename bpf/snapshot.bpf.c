@@ -9,6 +9,7 @@
  *   snapshot_sockets    one EVENT_SOCKET per connection alive, whoever holds it
  */
 #include "pgleaktrace.bpf.h"
+#include "unix.bpf.h"
 
 struct listener {
 	__u32 netns;
@@ -87,9 +88,10 @@ static void write_server_end(struct bpf_iter__task_file *ctx, struct task_struct
 	bpf_seq_write(ctx->meta->seq, end, sizeof(*end));
 }
 
+/* Not inlined, as the next two: the stack of a program is 512 bytes. */
 /* The server's end of a TCP connection, or the socket it came from. User space checks that a
  * listener is behind the port: an ephemeral port of a client can have the same number. */
-static void tcp_server_end(
+static __noinline void tcp_server_end(
 	struct bpf_iter__task_file *ctx, struct task_struct *task, struct sock *sk)
 {
 	struct server_capture end = {};
@@ -105,7 +107,7 @@ static void tcp_server_end(
 }
 
 /* The same of a unix socket. When the client's end closes, this one is shut down both ways. */
-static void unix_server_end(
+static __noinline void unix_server_end(
 	struct bpf_iter__task_file *ctx, struct task_struct *task, struct sock *sk)
 {
 	struct server_capture end = {};
@@ -126,7 +128,7 @@ static void unix_server_end(
 	write_server_end(ctx, task, sk, &end);
 }
 
-static void tcp_client_end(
+static __noinline void tcp_client_end(
 	struct bpf_iter__task_file *ctx, struct task_struct *task, struct sock *sk)
 {
 	struct event_holder event = {};
@@ -162,6 +164,7 @@ int snapshot_files(struct bpf_iter__task_file *ctx)
 	if (!sk)
 		return 0;
 	if (sk->__sk_common.skc_family == AF_UNIX) {
+		unix_file(ctx, task, sk);
 		unix_server_end(ctx, task, sk);
 	} else if (is_tcp(sk)) {
 		if (connection_watched(sk))

@@ -34,11 +34,13 @@ enum key {
 	KEY_ERROR_EXITCODE,
 	KEY_GRACE,
 	KEY_NO_WIRE,
+	KEY_UNIX,
 };
 
 static const struct argp_option rows[] = {
 	{0, 0, 0, 0, "What to watch, and for how long:", 1},
 	{"port", 'P', "PORT[,PORT…]", 0, "PostgreSQL's port (default 5432)", 1},
+	{"unix", KEY_UNIX, "on|off", 0, "unix sockets of these ports too (default on)", 1},
 	{"duration", 'd', "TIME", 0, "report after TIME: 30, 30s, 5m, 2h (default: until Ctrl-C)",
 		1},
 	{"once", KEY_ONCE, 0, 0, "report what is open now, at once", 1},
@@ -226,6 +228,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case 'P': parse_ports(state, o, arg); break;
 	case 'd': o->duration = parse_time(state, "-d", arg); break;
+	case KEY_UNIX: parse_unix(state, o, arg); break;
 	case KEY_ONCE: o->once = true; break;
 	case 'i':
 		o->interval = parse_time(state, "-i", arg);

@@ -29,6 +29,13 @@ void parse_ports(struct argp_state *state, struct options *o, const char *text)
 		argp_error(state, "-P: which port?");
 }
 
+void parse_unix(struct argp_state *state, struct options *o, const char *text)
+{
+	if (strcmp(text, "on") && strcmp(text, "off"))
+		argp_error(state, "--unix %s: on or off", text);
+	o->live.unix_off = !strcmp(text, "off");
+}
+
 __u64 parse_time(struct argp_state *state, const char *name, const char *text)
 {
 	__u64 ns;

@@ -25,6 +25,9 @@ struct net { /* connection.bpf.c: which network namespace */
 typedef struct {
 	struct net *net;
 } possible_net_t;
+typedef struct {
+	__s64 counter;
+} atomic64_t;
 struct in6_addr {
 	union {
 		__u8 u6_addr8[16];
@@ -41,6 +44,7 @@ struct sock_common { /* connection.bpf.c, snapshot.bpf.c, wire.bpf.c */
 	possible_net_t skc_net;
 	struct in6_addr skc_v6_daddr;
 	struct in6_addr skc_v6_rcv_saddr;
+	atomic64_t skc_cookie; /* unix_exit.bpf.c */
 };
 struct sock { /* connection.bpf.c: why it died; snapshot.bpf.c: what kind of socket */
 	struct sock_common __sk_common;
@@ -48,6 +52,7 @@ struct sock { /* connection.bpf.c: why it died; snapshot.bpf.c: what kind of soc
 	u16 sk_protocol;
 	u16 sk_type;
 	unsigned char sk_shutdown; /* snapshot.bpf.c: has the other end of a unix socket closed */
+	struct socket *sk_socket; /* unix.bpf.c: NULL once closed */
 };
 struct inet_sock { /* connection.bpf.c: the local port, still set when skc_num is not */
 	struct sock sk;
@@ -65,8 +70,9 @@ struct tcp_sock { /* connection.bpf.c, snapshot.bpf.c: traffic and time of last 
 	u64 bytes_acked;
 	u32 lsndtime;
 };
-struct socket { /* snapshot.bpf.c */
+struct socket { /* snapshot.bpf.c, unix_exit.bpf.c */
 	struct sock *sk;
+	struct file *file;
 };
 struct file; /* snapshot.bpf.c: only handed on to bpf_sock_from_file() */
 
@@ -97,6 +103,7 @@ struct path { /* path.bpf.c */
 	struct vfsmount *mnt;
 	struct dentry *dentry;
 };
+struct sockaddr; /* unix_name.bpf.c */
 struct sockaddr_un { /* place.bpf.c */
 	unsigned short sun_family;
 	char sun_path[108];
@@ -110,6 +117,27 @@ struct unix_sock { /* place.bpf.c, snapshot.bpf.c: `peer` is the other end */
 	struct unix_address *addr;
 	struct path path;
 	struct sock *peer;
+};
+struct bpf_sock_addr_kern { /* unix.bpf.c: what connect() was given */
+	struct sockaddr *uaddr;
+	u32 uaddrlen;
+};
+typedef struct {
+	atomic64_t refcnt;
+} file_ref_t;
+struct file___counted { /* unix_exit.bpf.c: descriptors of a socket, before 6.13 */
+	void *private_data;
+	atomic64_t f_count;
+};
+struct file___referenced { /* unix_exit.bpf.c: since 6.13 */
+	file_ref_t f_ref;
+};
+struct fdtable { /* unix_exit.bpf.c */
+	unsigned int max_fds;
+	struct file **fd;
+};
+struct files_struct { /* unix_exit.bpf.c */
+	struct fdtable *fdt;
 };
 struct fs_struct { /* process.bpf.c: working directory and root */
 	struct path root;
@@ -160,6 +188,9 @@ struct task_struct { /* process.bpf.c, connection.bpf.c, snapshot.bpf.c */
 	u64 start_boottime;
 	unsigned long min_flt;
 	unsigned long maj_flt;
+	unsigned long nvcsw;
+	unsigned long nivcsw;
+	struct files_struct *files;
 	const struct cred *real_cred;
 	char comm[16];
 	struct fs_struct *fs;
@@ -180,7 +211,13 @@ struct bpf_iter__task_file { /* snapshot.bpf.c */
 	u32 fd;
 	struct file *file;
 };
-struct bpf_iter__bpf_sk_storage_map { /* snapshot.bpf.c */
+struct bpf_iter__bpf_map_elem { /* unix_snapshot.bpf.c */
+	struct bpf_iter_meta *meta;
+	struct bpf_map *map;
+	void *key;
+	void *value;
+};
+struct bpf_iter__bpf_sk_storage_map { /* snapshot.bpf.c, unix_snapshot.bpf.c */
 	struct bpf_iter_meta *meta;
 	struct bpf_map *map;
 	struct sock *sk;
@@ -205,5 +242,6 @@ enum tcp_state {
 #define SHUTDOWN_MASK 3
 #define PF_EXITING  0x00000004
 #define ETIMEDOUT   110
+#define SEND_SHUTDOWN 2
 
 #endif

@@ -27,6 +27,7 @@ struct live_config {
 	bool redact;	 /* remove secrets from command lines */
 	bool source;	 /* read scripts for where they create clients */
 	bool scoped;	 /* follow only what this process forks from the first snapshot on */
+	bool unix_off;	 /* leave unix sockets alone */
 	bool verbose;	 /* pass libbpf's own messages on to stderr */
 };
 

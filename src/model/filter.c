@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/mem.h"
 #include "model/state.h"
@@ -45,7 +46,8 @@ static bool contains(const char *text, const char *part)
 
 bool query_wants_server(const struct query *query, const struct server_key *key)
 {
-	return !query->host_bits || address_matches(key->address, query);
+	return !query->host_bits ||
+	       (key->family != AF_UNIX && address_matches(key->address, query));
 }
 
 bool query_wants(const struct query *q, const struct model *model, const struct ledger *ledger)

@@ -96,6 +96,12 @@ void live_introduce(struct live *live, const struct process_key *key)
 	push_identity(live, &identity);
 }
 
+void live_introduce_ledger(struct live *live, const struct ledger_key *key)
+{
+	live_introduce(live, &key->process);
+	live_unix_place(live, &key->server);
+}
+
 static int on_record(void *context, void *data, size_t size)
 {
 	struct live *live = context;
@@ -108,9 +114,9 @@ static int on_record(void *context, void *data, size_t size)
 		return 0;
 	}
 	if (head->kind == EVENT_OPEN)
-		live_introduce(live, &((struct event_open *)data)->ledger.process);
+		live_introduce_ledger(live, &((struct event_open *)data)->ledger);
 	else if (head->kind == EVENT_FAIL)
-		live_introduce(live, &((struct event_fail *)data)->ledger.process);
+		live_introduce_ledger(live, &((struct event_fail *)data)->ledger);
 	live_push(live, data, size);
 	return 0;
 }
@@ -193,6 +199,7 @@ static void live_close(struct stream *stream)
 	for (int i = 0; i < PASSES; i++)
 		bpf_link__destroy(live->passes[i]);
 	pgleaktrace_bpf__destroy(live->skel);
+	live_unix_free(live);
 	HASH_ITER (hh, live->known, known, next) {
 		HASH_DEL(live->known, known);
 		free(known);
@@ -288,6 +295,7 @@ static int live_attach(struct live *live)
 	struct bpf_link **links[] = {&live->skel->links.hook_sock_state,
 		&live->skel->links.hook_sock_destroy, &live->skel->links.hook_exec,
 		&live->skel->links.hook_exit, &live->skel->links.hook_fork};
+	int error;
 
 	/* Iterators first: they are passive; the hooks start the clock. */
 	live->passes[PASS_LISTENERS] =
@@ -295,7 +303,7 @@ static int live_attach(struct live *live)
 	live->passes[PASS_FILES] = bpf_program__attach_iter(live->skel->progs.snapshot_files, NULL);
 	live->passes[PASS_SOCKETS] =
 		bpf_program__attach_iter(live->skel->progs.snapshot_sockets, &sockets);
-	for (int i = 0; i < PASSES; i++)
+	for (int i = 0; i < PASSES_ALWAYS; i++)
 		if (!live->passes[i])
 			return -errno;
 	for (size_t i = 0; i < sizeof(hooks) / sizeof(hooks[0]); i++) {
@@ -305,7 +313,8 @@ static int live_attach(struct live *live)
 		if (!*links[i])
 			return -errno;
 	}
-	return attach_wire(live);
+	error = live_unix_attach(live);
+	return error ? error : attach_wire(live);
 }
 
 static int say_why(int error, char *why, size_t size)
@@ -340,15 +349,26 @@ static void push_session(struct live *live)
 	live_push(live, &event, sizeof(event));
 }
 
-static int live_load(struct live *live)
+static int load_programs(struct live *live, enum live_unix mode)
 {
-	int error;
-
 	live->skel = pgleaktrace_bpf__open();
 	if (!live->skel)
 		return -errno;
 	live_configure(live, &live->config);
-	error = pgleaktrace_bpf__load(live->skel);
+	live_unix_configure(live, mode);
+	return pgleaktrace_bpf__load(live->skel);
+}
+
+static int live_load(struct live *live)
+{
+	bool watch = !live->config.unix_off;
+	int error = load_programs(live, watch ? LIVE_UNIX_HOOKED : LIVE_UNIX_OFF);
+
+	if (error && watch && error != -EPERM && error != -EACCES) {
+		/* Older than 6.7: it does not know these attach types. */
+		pgleaktrace_bpf__destroy(live->skel);
+		error = load_programs(live, LIVE_UNIX_SNAPSHOT);
+	}
 	if (error)
 		return error;
 	live->ring = ring_buffer__new(bpf_map__fd(live->skel->maps.events), on_record, live, NULL);

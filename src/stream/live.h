@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* live.h: the live stream's inside, shared by live.c (ring, queue), live_snapshot.c (iterators,
- * ledgers) and live_servers.c (the servers' side). */
+ * ledgers), live_servers.c (the servers' side) and live_unix.c (unix sockets). */
 #ifndef STREAM_LIVE_H
 #define STREAM_LIVE_H
 
@@ -11,7 +11,22 @@
 #include "stream/proc.h"
 #include "stream/stream.h"
 
-enum pass { PASS_LISTENERS, PASS_FILES, PASS_SOCKETS, PASSES };
+enum pass {
+	PASS_LISTENERS,
+	PASS_FILES,
+	PASS_SOCKETS,
+	PASSES_ALWAYS,
+	PASS_UNIX_SOCKETS = PASSES_ALWAYS,
+	PASS_UNIX_VANISHED,
+	PASSES
+};
+
+/* What of unix sockets this kernel lets us see. */
+enum live_unix {
+	LIVE_UNIX_HOOKED,   /* connect() too: every one is counted */
+	LIVE_UNIX_SNAPSHOT, /* before Linux 6.7: those that a snapshot finds */
+	LIVE_UNIX_OFF,
+};
 
 /* A process whose identity was sent, or that can't be had. */
 struct known {
@@ -43,6 +58,8 @@ struct live {
 	size_t ledgers; /* in the kernel's map, as of the last snapshot */
 	__u64 unreadable, sockets_full;
 	bool stopped;
+	enum live_unix unix_mode;
+	struct live_place *places; /* unix servers whose path was told */
 };
 
 __u64 live_now(void);
@@ -54,6 +71,14 @@ void live_push(struct live *live, const void *record, size_t size);
 void live_push_owned(struct live *live, const union event *event, char *arena);
 /* Makes sure that EVENT_PROCESS for this key is queued, if the process can be read at all. */
 void live_introduce(struct live *live, const struct process_key *key);
+/* The same for both halves of a ledger: whose it is, and where its server lies. */
+void live_introduce_ledger(struct live *live, const struct ledger_key *key);
+
+/* live_unix.c: before load; after it; EVENT_PLACE for a unix server not told yet. */
+void live_unix_configure(struct live *live, enum live_unix mode);
+int live_unix_attach(struct live *live);
+void live_unix_place(struct live *live, const struct server_key *key);
+void live_unix_free(struct live *live);
 
 /* live_servers.c: tells postmasters, backends and relays apart, queues EVENT_SERVER and
  * EVENT_BACKEND for what the snapshot found. */

@@ -60,7 +60,7 @@ static void push_rows(struct live *live, const struct rows *rows)
 		if (head->kind == EVENT_HOLDER)
 			live_introduce(live, &((const struct event_holder *)head)->process);
 		else
-			live_introduce(live, &((const struct event_socket *)head)->ledger.process);
+			live_introduce_ledger(live, &((const struct event_socket *)head)->ledger);
 		live_push(live, head, head->size);
 	}
 	live_push_servers(live, captures, count);
@@ -131,6 +131,7 @@ static void push_totals(
 		.gone = gone,
 	};
 
+	live_unix_place(live, &key->server);
 	live_push(live, &event, sizeof(event));
 }
 
@@ -230,7 +231,7 @@ int live_snapshot(struct stream *stream)
 	struct rows rows = {0};
 	int error = 0;
 
-	live->snapshots++;
+	live->skel->bss->unix_snapshot = ++live->snapshots;
 	push_bracket(live, 1);
 	if (adopt) {
 		live->sockets_full = live->skel->bss->lost[2];
@@ -242,6 +243,8 @@ int live_snapshot(struct stream *stream)
 	live->skel->bss->adopting = 0;
 	if (!error)
 		error = pass_run(live, PASS_SOCKETS, &rows);
+	for (int i = PASSES_ALWAYS; i < PASSES && !error; i++)
+		error = live->passes[i] ? pass_run(live, (enum pass)i, &rows) : 0;
 	live_poll(stream);
 	push_rows(live, &rows);
 	push_ledgers(live);

@@ -3,6 +3,7 @@
  * docs/report.schema.json. */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 #include "base/address.h"
@@ -102,13 +103,14 @@ static json_t *process_identity_json(const struct process_row *p)
 	return out;
 }
 
-static json_t *server_json(const struct server_key *key)
+/* A unix server's address is its socket's path. */
+static json_t *server_json(const struct server_key *key, const char *path)
 {
 	char address[64];
 	json_t *out = json_object();
 
 	address_text(address, sizeof(address), key);
-	json_object_set_new(out, "address", json_string(address));
+	set_text(out, "address", key->family == AF_UNIX ? (path ? path : "?") : address);
 	json_object_set_new(out, "port", json_integer(key->port));
 	return out;
 }
@@ -159,6 +161,19 @@ static void set_wire(json_t *out, const struct connection_row *row)
 		json_object_set_new(out, "refusal_inferred", json_boolean(row->refusal_inferred));
 }
 
+/* What the kernel counts of TCP only. */
+static void set_network(json_t *out, const struct connection_row *row)
+{
+	if (row->server.family == AF_UNIX) {
+		json_object_set_new(out, "transport", json_string("unix"));
+		return;
+	}
+	json_object_set_new(out, "transport", json_string("tcp"));
+	json_object_set_new(out, "local_port", json_integer(row->local_port));
+	json_object_set_new(out, "sent", json_integer((json_int_t)row->sent));
+	json_object_set_new(out, "received", json_integer((json_int_t)row->received));
+}
+
 static json_t *connection_json(
 	const struct connection_row *row, const struct event_session *session)
 {
@@ -169,14 +184,12 @@ static json_t *connection_json(
 	json_object_set_new(
 		out, "state", json_string(row->held ? "held" : ending_name(row->ending)));
 	set_text(out, "attribution", attribution_name(row->attribution));
-	json_object_set_new(out, "server", server_json(&row->server));
-	json_object_set_new(out, "local_port", json_integer(row->local_port));
+	json_object_set_new(out, "server", server_json(&row->server, row->server_path));
+	set_network(out, row);
 	format_time(time, sizeof(time), session, row->opened_at);
 	json_object_set_new(out, "opened_at", json_string(time));
 	json_object_set_new(out, "age", seconds(row->age));
 	json_object_set_new(out, "idle", seconds(row->idle));
-	json_object_set_new(out, "sent", json_integer((json_int_t)row->sent));
-	json_object_set_new(out, "received", json_integer((json_int_t)row->received));
 	json_object_set_new(out, "thread_id", json_integer(row->tid));
 	set_text(out, "thread_name", row->comm);
 	json_object_set_new(out, "age_at_least", json_boolean(row->at_least));
@@ -345,7 +358,7 @@ static json_t *servers_json(const struct snapshot *s)
 	json_t *out = json_array();
 
 	for (size_t i = 0; i < s->server_count; i++) {
-		json_t *one = server_json(&s->servers[i].key);
+		json_t *one = server_json(&s->servers[i].key, s->servers[i].path);
 
 		json_object_set_new(
 			one, "network_namespace", json_integer(s->servers[i].key.netns));

@@ -3,6 +3,7 @@
  * takes the event in, so that an end still finds its connection's opener. */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/address.h"
 #include "base/text.h"
@@ -14,32 +15,33 @@ static void line(const struct view_context *c, const struct model *m, __u64 time
 {
 	const char *script = model_script(m, &ledger->process);
 	char *clean = text_clean(script ? script : "?", strlen(script ? script : "?"));
-	char clock[32], ages[24] = "-", name[256], server[160];
+	char clock[32], ages[24] = "-", name[256], server[160], *place;
 
 	format_clock(clock, sizeof(clock), model_session(m), time);
 	if (age)
 		text_age(ages, sizeof(ages), age);
 	text_cut(name, sizeof(name), clean, 32, c->ascii);
 	server_text(server, sizeof(server), &ledger->server, model_path(m, &ledger->server));
+	place = text_clean(server, strlen(server));
 	fprintf(c->out, "%s  %-9s %7u %7s  %-32s %s %s\n", clock, what, ledger->process.pid, ages,
-		name, server, detail);
+		name, place, detail);
+	free(place);
 	free(clean);
 }
 
 static void end_line(const struct view_context *c, const struct model *m, const struct event_end *e)
 {
-	char detail[128], exit[48];
+	char detail[128], how[64], bytes[64] = "";
 
-	if (e->manner == MANNER_EXIT) {
-		format_exit(exit, sizeof(exit), e->exit_code);
-		snprintf(detail, sizeof(detail), "%s, %llu B out, %llu B in", exit,
+	if (e->manner == MANNER_EXIT)
+		format_exit(how, sizeof(how), e->exit_code);
+	else
+		snprintf(how, sizeof(how), "%s%s", manner_name((enum manner)e->manner),
+			e->held ? ", descriptor still open" : "");
+	if (e->ledger.server.family != AF_UNIX) /* nobody counts what goes through a unix socket */
+		snprintf(bytes, sizeof(bytes), ", %llu B out, %llu B in",
 			(unsigned long long)e->sent, (unsigned long long)e->received);
-	} else {
-		snprintf(detail, sizeof(detail), "%s%s, %llu B out, %llu B in",
-			manner_name((enum manner)e->manner),
-			e->held ? ", descriptor still open" : "", (unsigned long long)e->sent,
-			(unsigned long long)e->received);
-	}
+	snprintf(detail, sizeof(detail), "%s%s", how, bytes);
 	line(c, m, e->head.time, ending_name((enum ending)e->ending), &e->ledger,
 		e->head.time - e->opened_at, detail);
 }
@@ -60,9 +62,10 @@ static void fail_line(
 static void open_line(
 	const struct view_context *c, const struct model *m, const struct event_open *e)
 {
-	char detail[64];
+	char detail[64] = "";
 
-	snprintf(detail, sizeof(detail), "from port %u", e->local_port);
+	if (e->ledger.server.family != AF_UNIX)
+		snprintf(detail, sizeof(detail), "from port %u", e->local_port);
 	line(c, m, e->head.time, e->attribution == ATTRIBUTION_CONNECT ? "opened" : "found",
 		&e->ledger, 0, detail);
 }

@@ -5,6 +5,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/address.h"
 #include "base/library.h"
@@ -66,7 +67,7 @@ static void print_header(const struct view_context *c, const struct snapshot *s)
 	bool many = s->session && s->session->port_count > 1;
 
 	text_age(duration, sizeof(duration), s->now - s->started);
-	fprintf(c->out, "PostgreSQL connections to TCP port%s ", many ? "s" : "");
+	fprintf(c->out, "PostgreSQL connections to port%s ", many ? "s" : "");
 	print_ports(c, s->session);
 	fprintf(c->out, " on %s", s->session && s->session->host ? s->session->host : "this host");
 	if (c->once) {
@@ -227,8 +228,11 @@ static void print_connection(const struct view_context *c, const struct connecti
 
 	text_age(age, sizeof(age), row->age);
 	server_text(server, sizeof(server), &row->server, row->server_path);
-	fprintf(c->out, "            %s%s  port %u -> %s  %s", row->at_least ? ">" : "", age,
-		row->local_port, server, ending_detail(row, detail, sizeof(detail)));
+	fprintf(c->out, "            %s%s  ", row->at_least ? ">" : "", age);
+	if (row->server.family != AF_UNIX)
+		fprintf(c->out, "port %u -> ", row->local_port);
+	print_name(c, server, sizeof(server));
+	fprintf(c->out, "  %s", ending_detail(row, detail, sizeof(detail)));
 	for (size_t i = 0; i < row->holder_count; i++)
 		fprintf(c->out, "%spid %u fd %d", i ? ", " : "; held by ", row->holders[i].pid,
 			row->holders[i].fd);

@@ -184,9 +184,10 @@ class PgCluster:
     """`with PgCluster(max_connections=30) as pg:` gives a running, trusting, throwaway server."""
 
     def __init__(self, max_connections=100, superuser_reserved_connections=3, ssl=False,
-                 listen="127.0.0.1,::1", port=None, netns=None, **settings):
+                 listen="127.0.0.1,::1", port=None, netns=None, sockets=None, **settings):
         self.port = port or free_port()
         self.netns = netns
+        self.sockets = sockets      # folder of the unix socket, "@name": abstract; None: its own
         self.settings = dict(SETTINGS, max_connections=max_connections, listen_addresses=listen,
                              superuser_reserved_connections=superuser_reserved_connections,
                              port=self.port, **settings)
@@ -209,7 +210,7 @@ class PgCluster:
         self.folder = tempfile.mkdtemp(prefix="pgleaktrace-pg-")
         os.chown(self.folder, account.pw_uid, account.pw_gid)
         self.data = os.path.join(self.folder, "data")
-        self.socket_folder = self.folder
+        self.socket_folder = self.sockets or self.folder
         try:
             self._run("initdb", "-D", self.data, "-A", "trust", "-U", USER, "-E", "UTF8",
                       "--locale=C", "--no-sync", "--no-instructions")
@@ -318,8 +319,11 @@ class PgCluster:
     # -- how to reach it ------------------------------------------------------------------------
 
     def url(self, host="127.0.0.1", app=None):
-        address = f"[{host}]" if ":" in host else host
         suffix = f"?application_name={app}" if app else ""
+        if host[0] in "/@":
+            suffix = f"?host={host}&port={self.port}" + suffix.replace("?", "&")
+            return f"postgresql://{USER}@/postgres{suffix}"
+        address = f"[{host}]" if ":" in host else host
         return f"postgresql://{USER}@{address}:{self.port}/postgres{suffix}"
 
     def env(self, host="127.0.0.1", app=None):

@@ -134,8 +134,10 @@ def assert_schema(data):
 class Tracer:
     """One run of the tracer over a port, its output in files so that it can never block."""
 
-    def __init__(self, port, *args, output="json", prefix=(), armed=True):
-        self.argv = [*prefix, tracer_path(), "-P", str(port), "-o", output, *map(str, args)]
+    def __init__(self, port, *args, output="json", prefix=(), armed=True, unix=False):
+        # The tests' own questions go through the unix socket: only tests of it watch it.
+        self.argv = [*prefix, tracer_path(), "-P", str(port), "-o", output,
+                     f"--unix={'on' if unix else 'off'}", *map(str, args)]
         self.wants_armed = armed
         self.process = None
 

@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+/*
+ * unix.bpf.c: the life of a connection through a unix socket. The kernel has no hook for its end,
+ * so it is put together from what is seen of both ends (docs/UNIX.md):
+ *
+ *   connect()             cgroup/connect_unix      CONNECTING: who, before success is known
+ *   the server accepts    cgroup/getsockname_unix  OPEN: PostgreSQL asks for its own address
+ *   a client exits        sched_process_exit       its last descriptors: abandoned
+ *   a backend exits       sched_process_exit       client's end alive: hung up; gone: closed
+ *   a snapshot            iterators                everything else, at most an interval late
+ *
+ * The struct sock of a closed end stays while the other end lives; so a closed client is still
+ * there to be seen until its backend is gone.
+ */
+#include "unix.bpf.h"
+
+/* The truth about what is not over, by the client's socket cookie. Inserted: unix_connects(),
+ * unix_adopt(). Deleted: here, at the one ending. Read: all of unix*.bpf.c. Full: counted as
+ * LOSS_SOCKETS_FULL, and adopted by a later snapshot. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u64);
+	__type(value, struct unix_connection);
+} unix_connections SEC(".maps");
+
+/* A mark in the client's socket, so that an iterator finds it. Inserted: with the entry above.
+ * Deleted: by the kernel with the socket. Read: unix_snapshot.bpf.c, unix_accepted(). */
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, __u64); /* cookie */
+} unix_marks SEC(".maps");
+
+/* Number of the snapshot that runs or ran last. Set by src/stream/live_unix.c. */
+__u32 unix_snapshot = 0;
+/* 1: connect() is hooked, so what a later snapshot finds unknown was missed, not new. */
+const volatile __u32 unix_hooked = 0;
+
+__hidden struct unix_connection *unix_find(__u64 cookie)
+{
+	return cookie ? bpf_map_lookup_elem(&unix_connections, &cookie) : NULL;
+}
+
+static bool step(struct unix_connection *conn, enum phase from, enum phase to)
+{
+	return __sync_val_compare_and_swap(&conn->base.phase, from, to) == from;
+}
+
+static void forget(struct unix_connection *conn)
+{
+	__u64 cookie = conn->cookie;
+
+	bpf_map_delete_elem(&unix_connections, &cookie);
+}
+
+static __noinline void emit_open(struct unix_connection *conn)
+{
+	struct event_open event = {
+		.head = {EVENT_OPEN, sizeof(event), conn->base.opened_at},
+		.cookie = conn->cookie,
+		.ledger = conn->base.ledger,
+		.attempted_at = conn->base.attempted_at,
+		.attribution = (__u16)conn->base.attribution,
+		.tid = conn->base.tid,
+	};
+
+	__builtin_memcpy(event.comm, conn->base.comm, sizeof(event.comm));
+	output_detail(&event, sizeof(event));
+}
+
+/* It reached a server: only now is it known which. */
+__hidden void unix_open(struct unix_connection *conn, struct sock *server_end)
+{
+	struct totals *totals;
+
+	if (conn->base.phase != PHASE_CONNECTING ||
+		!unix_server_of(&conn->base.ledger.server, server_end))
+		return;
+	conn->base.opened_at = bpf_ktime_get_boot_ns();
+	if (!step(conn, PHASE_CONNECTING, PHASE_OPEN))
+		return;
+	totals = ledger_open(&conn->base.ledger);
+	if (totals) {
+		__sync_fetch_and_add(&totals->attempted, 1);
+		__sync_fetch_and_add(&totals->opened, 1);
+		ledger_raise_open(totals);
+	}
+	emit_open(conn);
+}
+
+__hidden void unix_fail(struct unix_connection *conn, enum manner manner)
+{
+	struct event_fail event = {
+		.head = {EVENT_FAIL, sizeof(event), bpf_ktime_get_boot_ns()},
+		.cookie = conn->cookie,
+		.attempted_at = conn->base.attempted_at,
+		.manner = manner,
+		.tid = conn->base.tid,
+	};
+	struct totals *totals;
+
+	if (!step(conn, PHASE_CONNECTING, PHASE_ENDED))
+		return;
+	unix_server_failed(&conn->base.ledger.server);
+	event.ledger = conn->base.ledger;
+	totals = ledger_open(&conn->base.ledger);
+	if (totals) {
+		__sync_fetch_and_add(&totals->attempted, 1);
+		__sync_fetch_and_add(&totals->failed, 1);
+	}
+	__builtin_memcpy(event.comm, conn->base.comm, sizeof(event.comm));
+	output_detail(&event, sizeof(event));
+	forget(conn);
+}
+
+static void book(struct totals *totals, enum ending ending, bool held)
+{
+	switch (ending) {
+	case ENDING_CLOSED: __sync_fetch_and_add(&totals->closed, 1); break;
+	case ENDING_ABANDONED: __sync_fetch_and_add(&totals->abandoned, 1); break;
+	case ENDING_HUNG_UP: __sync_fetch_and_add(&totals->hung_up, 1); break;
+	default: __sync_fetch_and_add(&totals->unknown, 1); break;
+	}
+	__sync_fetch_and_add(&totals->open, -1);
+	if (held)
+		__sync_fetch_and_add(&totals->held, 1);
+}
+
+__hidden void unix_end(struct unix_connection *conn, const struct unix_ending *how)
+{
+	struct event_end event = {
+		.head = {EVENT_END, sizeof(event), bpf_ktime_get_boot_ns()},
+		.cookie = conn->cookie,
+		.ledger = conn->base.ledger,
+		.opened_at = conn->base.opened_at,
+		.ending = how->ending,
+		.manner = how->manner,
+		.held = how->held,
+	};
+	struct task_struct *task = how->task;
+	struct totals *totals;
+
+	if (!step(conn, PHASE_OPEN, how->held ? PHASE_HELD : PHASE_ENDED))
+		return;
+	if (task) {
+		process_key_of(task, &event.closer);
+		event.exit_code = BPF_CORE_READ(task, exit_code);
+		event.tid = (__u32)BPF_CORE_READ(task, pid);
+		bpf_get_current_comm(event.comm, sizeof(event.comm));
+	}
+	totals = ledger_find(&conn->base.ledger);
+	if (totals)
+		book(totals, how->ending, how->held);
+	output_detail(&event, sizeof(event));
+	if (!how->held)
+		forget(conn);
+}
+
+/* The descriptor of a connection that the server ended is closed at last. */
+__hidden void unix_release(struct unix_connection *conn)
+{
+	struct event_release event = {
+		.head = {EVENT_RELEASE, sizeof(event), bpf_ktime_get_boot_ns()},
+		.cookie = conn->cookie,
+		.ledger = conn->base.ledger,
+	};
+	struct totals *totals;
+
+	if (!step(conn, PHASE_HELD, PHASE_ENDED))
+		return;
+	totals = ledger_find(&conn->base.ledger);
+	if (totals)
+		__sync_fetch_and_add(&totals->held, -1);
+	output_detail(&event, sizeof(event));
+	forget(conn);
+}
+
+/* Its socket is gone while no exit took it along: somebody who lives closed it. */
+static void closed(struct unix_connection *conn)
+{
+	struct unix_ending how = {.ending = ENDING_CLOSED, .manner = MANNER_CLOSE};
+
+	if (conn->elsewhere == ELSEWHERE_UNSEEN && !conn->base.terminated) {
+		how.ending = ENDING_UNKNOWN;
+		how.manner = MANNER_NONE;
+	}
+	unix_end(conn, &how);
+	unix_release(conn);
+}
+
+/* Brings what we believe up to what the client's socket shows. */
+__hidden void unix_settle(struct unix_connection *conn, struct sock *client_end)
+{
+	struct sock *server_end = unix_peer(client_end);
+	struct unix_ending hung_up = {
+		.ending = conn->base.terminated ? ENDING_CLOSED : ENDING_HUNG_UP,
+		.manner = conn->base.terminated ? MANNER_CLOSE : MANNER_FIN,
+		.held = true,
+	};
+
+	if (!unix_alive(client_end)) {
+		if (conn->base.phase != PHASE_CONNECTING)
+			closed(conn);
+		return; /* still connecting: the server's end, or its absence, will tell */
+	}
+	if (!server_end)
+		return;
+	unix_open(conn, server_end);
+	if (conn->base.phase == PHASE_OPEN && unix_state(server_end) == TCP_CLOSE)
+		unix_end(conn, &hung_up);
+}
+
+/* No struct sock of it is left. */
+__hidden void unix_vanished(struct unix_connection *conn)
+{
+	if (conn->base.phase == PHASE_CONNECTING)
+		unix_fail(conn, MANNER_ERROR);
+	else
+		closed(conn);
+}
+
+static bool track(const struct unix_connection *fresh, void *sk)
+{
+	__u64 cookie = fresh->cookie;
+	__u64 *mark = bpf_sk_storage_get(&unix_marks, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+
+	if (!mark || bpf_map_update_elem(&unix_connections, &cookie, fresh, BPF_NOEXIST)) {
+		loss_count(LOSS_SOCKETS_FULL);
+		return false;
+	}
+	*mark = cookie;
+	return true;
+}
+
+/* Not inlined, as the next one: the stack of a program is 512 bytes. */
+static __noinline bool connects_again(__u64 cookie)
+{
+	struct unix_connection *before = unix_find(cookie);
+
+	if (before && before->base.phase != PHASE_CONNECTING)
+		return false; /* EISCONN */
+	if (before)
+		unix_fail(before, MANNER_ERROR);
+	return true;
+}
+
+static __noinline bool attempt(struct bpf_sock_addr *ctx, const struct ledger_key *key)
+{
+	struct bpf_sock *sk = ctx->sk;
+	struct unix_connection fresh = {
+		.cookie = bpf_get_socket_cookie(ctx),
+		.born = unix_snapshot,
+		.base.ledger = *key,
+		.base.attempted_at = bpf_ktime_get_boot_ns(),
+		.base.tid = (__u32)bpf_get_current_pid_tgid(),
+		.base.attribution = ATTRIBUTION_CONNECT,
+		.base.phase = PHASE_CONNECTING,
+	};
+
+	bpf_get_current_comm(fresh.base.comm, sizeof(fresh.base.comm));
+	return sk && track(&fresh, sk);
+}
+
+__hidden int unix_connects(struct bpf_sock_addr *ctx)
+{
+	struct bpf_sock *sk = ctx->sk;
+	struct sock *client = sk ? (struct sock *)bpf_skc_to_unix_sock(sk) : NULL;
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct ledger_key key;
+
+	if (!client || !scope_has(task) || !unix_server_asked(&key.server, ctx, client) ||
+		!connects_again(bpf_get_socket_cookie(ctx)))
+		return 1;
+	process_key_of(task, &key.process);
+	if (attempt(ctx, &key)) {
+		unix_hold(task);
+		process_introduce(task, &key.process);
+	}
+	return 1; /* never in the way */
+}
+
+/* Some server asks an accepted socket for its own address, as PostgreSQL does with each: then the
+ * client at the other end is connected. */
+__hidden int unix_accepted(struct bpf_sock_addr *ctx)
+{
+	struct bpf_sock *sk = ctx->sk;
+	struct unix_sock *server_end = sk ? bpf_skc_to_unix_sock(sk) : NULL;
+	struct sock *client_end = server_end ? server_end->peer : NULL;
+	struct unix_connection *conn;
+	__u64 *mark;
+
+	if (!client_end)
+		return 1;
+	mark = bpf_sk_storage_get(&unix_marks, client_end, 0, 0);
+	conn = mark ? unix_find(*mark) : NULL;
+	if (conn) {
+		unix_hold(bpf_get_current_task_btf());
+		unix_open(conn, (struct sock *)server_end);
+	}
+	return 1;
+}
+
+static __noinline bool found(struct sock *sk, const struct ledger_key *key)
+{
+	struct unix_connection fresh = {
+		.cookie = bpf_get_socket_cookie(sk),
+		.born = unix_snapshot,
+		.base.ledger = *key,
+		.base.opened_at = bpf_ktime_get_boot_ns(),
+		.base.attribution = ATTRIBUTION_SNAPSHOT,
+		.base.phase = PHASE_OPEN,
+	};
+
+	return track(&fresh, sk);
+}
+
+/* A connection found open: there before us (adopted) or, where connect() can't be hooked, made
+ * since the last look (opened). */
+__hidden void unix_adopt(struct sock *sk, struct sock *server_end, struct task_struct *holder)
+{
+	bool was_there = unix_snapshot <= 1 || unix_hooked;
+	struct unix_connection *conn;
+	struct ledger_key key;
+	struct totals *totals;
+
+	process_key_of(holder, &key.process);
+	if (!scope_has(holder) || !unix_server_of(&key.server, server_end) || !found(sk, &key))
+		return;
+	unix_hold(holder);
+	process_note(&key.process);
+	totals = ledger_open(&key);
+	if (totals) {
+		if (was_there) {
+			__sync_fetch_and_add(&totals->adopted, 1);
+		} else {
+			__sync_fetch_and_add(&totals->attempted, 1);
+			__sync_fetch_and_add(&totals->opened, 1);
+		}
+		ledger_raise_open(totals);
+	}
+	conn = unix_find(bpf_get_socket_cookie(sk));
+	if (conn)
+		emit_open(conn);
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * unix.bpf.h: what the files about unix-domain sockets share. docs/UNIX.md tells what the kernel
+ * gives and why it is done this way.
+ *
+ *   unix.bpf.c           the life of a connection      owns: unix_connections, unix_marks
+ *   unix_name.bpf.c      whose socket is watched       owns: unix_places, unix_paths
+ *   unix_exit.bpf.c      what a process takes with it  owns: unix_holders
+ *   unix_snapshot.bpf.c  what is alive, what vanished
+ */
+#ifndef PGLEAKTRACE_UNIX_BPF_H
+#define PGLEAKTRACE_UNIX_BPF_H
+
+#include "pgleaktrace.bpf.h"
+
+/* Who else may have the socket, once its opener is gone. */
+enum elsewhere {
+	ELSEWHERE_NO = 0,
+	ELSEWHERE_FORKED, /* its children, whose exits we watch, or a holder a snapshot found */
+	ELSEWHERE_UNSEEN, /* somebody: it went through SCM_RIGHTS or pidfd_getfd */
+};
+
+/* A connection that is not over. */
+struct unix_connection {
+	struct connection base;
+	__u64 cookie;
+	__u64 last_traffic; /* 0: not known */
+	__u64 switches;	    /* of the server's end, when last looked at */
+	__u64 exit_start;   /* the exit that counted the descriptors below */
+	__u32 exit_pid;
+	__u32 exit_fds;
+	__u32 born, seen; /* numbers of snapshots */
+	__u32 elsewhere;  /* enum elsewhere */
+	__u32 unused;
+};
+
+/* How it ended, as far as it is known. */
+struct unix_ending {
+	enum ending ending;
+	enum manner manner;
+	bool held;		  /* the client still has a descriptor */
+	struct task_struct *task; /* the closer, current; NULL: not known */
+};
+
+/* unix.bpf.c */
+struct unix_connection *unix_find(__u64 cookie);
+void unix_open(struct unix_connection *conn, struct sock *server_end);
+void unix_end(struct unix_connection *conn, const struct unix_ending *how);
+void unix_fail(struct unix_connection *conn, enum manner manner);
+void unix_release(struct unix_connection *conn);
+void unix_settle(struct unix_connection *conn, struct sock *client_end);
+void unix_vanished(struct unix_connection *conn);
+void unix_adopt(struct sock *sk, struct sock *server_end, struct task_struct *holder);
+int unix_connects(struct bpf_sock_addr *ctx);
+int unix_accepted(struct bpf_sock_addr *ctx);
+
+/* unix_name.bpf.c */
+bool unix_watched(struct sock *bound);
+bool unix_server_of(struct server_key *key, struct sock *server_end);
+bool unix_server_asked(struct server_key *key, struct bpf_sock_addr *ctx, struct sock *client);
+void unix_server_failed(struct server_key *key);
+
+/* unix_exit.bpf.c */
+void unix_hold(struct task_struct *task);
+void unix_forked(struct task_struct *parent, struct task_struct *child);
+void unix_exits(struct task_struct *task);
+
+/* unix_snapshot.bpf.c */
+void unix_file(struct bpf_iter__task_file *ctx, struct task_struct *task, struct sock *sk);
+
+static inline struct sock *unix_peer(struct sock *sk)
+{
+	return BPF_CORE_READ((struct unix_sock *)sk, peer);
+}
+
+/* close() takes the socket away from its struct sock, which lives on while the other end does. */
+static inline bool unix_alive(struct sock *sk)
+{
+	return BPF_CORE_READ(sk, sk_socket) != NULL;
+}
+
+static inline int unix_state(struct sock *sk)
+{
+	return BPF_CORE_READ(sk, __sk_common.skc_state);
+}
+
+#endif

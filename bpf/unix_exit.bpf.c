@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+/*
+ * unix_exit.bpf.c: at a process's exit its descriptors are still there: what it holds for the last
+ * time ends with it. Looks only at processes known to have an end of a watched connection.
+ */
+#include "unix.bpf.h"
+
+struct holder {
+	__u64 forked; /* 1: it has children that inherited */
+};
+
+/* Processes that may have an end of a watched connection, by pid. Inserted: unix_hold(),
+ * unix_forked(). Deleted: unix_exits(). Read: both. Full: their connections' endings are told by
+ * the snapshots alone: counted, but as closed or unknown; LOSS_SOCKETS_FULL says so. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, struct holder);
+} unix_holders SEC(".maps");
+
+/* Most descriptors looked through at an exit. */
+#define FDS_MOST (1 << 20)
+
+struct walk {
+	struct task_struct *task;
+	struct file **fds;
+	struct process_key key;
+	__u32 forked;
+};
+
+static void hold(__u32 pid)
+{
+	struct holder fresh = {};
+
+	if (!bpf_map_lookup_elem(&unix_holders, &pid) &&
+		bpf_map_update_elem(&unix_holders, &pid, &fresh, BPF_ANY))
+		loss_count(LOSS_SOCKETS_FULL);
+}
+
+__hidden void unix_hold(struct task_struct *task)
+{
+	hold((__u32)BPF_CORE_READ(task, tgid));
+}
+
+/* A child has what its parent has. */
+__hidden void unix_forked(struct task_struct *parent, struct task_struct *child)
+{
+	__u32 pid = (__u32)parent->tgid, child_pid = (__u32)child->tgid;
+	struct holder *holder = bpf_map_lookup_elem(&unix_holders, &pid);
+
+	if (!holder || pid == child_pid)
+		return;
+	holder->forked = 1;
+	hold(child_pid);
+}
+
+static __u64 references(struct file *file)
+{
+	struct file___counted *counted = (void *)file;
+	struct file___referenced *referenced = (void *)file;
+
+	if (bpf_core_field_exists(referenced->f_ref)) /* since 6.13; 0 is one */
+		return (__u64)BPF_CORE_READ(referenced, f_ref.refcnt.counter) + 1;
+	return (__u64)BPF_CORE_READ(counted, f_count.counter);
+}
+
+/* The socket behind a descriptor: no other kind of file's private data points back to it. */
+static struct sock *sock_of(struct file *file)
+{
+	struct socket *socket = BPF_CORE_READ((struct file___counted *)file, private_data);
+
+	if (!socket || BPF_CORE_READ(socket, file) != file)
+		return NULL;
+	return BPF_CORE_READ(socket, sk);
+}
+
+/* The exiting process has the client's end. */
+static void client_exits(
+	struct walk *walk, struct unix_connection *conn, struct sock *sk, __u64 refs)
+{
+	struct unix_ending how = {
+		.ending = ENDING_ABANDONED, .manner = MANNER_EXIT, .task = walk->task};
+
+	unix_settle(conn, sk);
+	if (conn->exit_pid != walk->key.pid || conn->exit_start != walk->key.start) {
+		conn->exit_pid = walk->key.pid;
+		conn->exit_start = walk->key.start;
+		conn->exit_fds = 0;
+	}
+	if (++conn->exit_fds < refs) { /* more descriptors, here or elsewhere */
+		if (conn->elsewhere == ELSEWHERE_NO)
+			conn->elsewhere = walk->forked ? ELSEWHERE_FORKED : ELSEWHERE_UNSEEN;
+		return;
+	}
+	conn->elsewhere = ELSEWHERE_NO;
+	if (conn->base.terminated || BPF_CORE_READ(sk, sk_shutdown) & SEND_SHUTDOWN)
+		how.ending = ENDING_CLOSED; /* it said goodbye before */
+	if (conn->base.phase == PHASE_CONNECTING)
+		unix_fail(conn, MANNER_GIVEN_UP);
+	else if (conn->base.phase == PHASE_OPEN)
+		unix_end(conn, &how);
+	else
+		unix_release(conn);
+}
+
+/* The exiting process has the server's end: a backend. Status 0 is its answer to a Terminate or to
+ * a client that is gone; any other end is the server's own doing. */
+static void backend_exits(struct walk *walk, struct unix_connection *conn, struct sock *client_end,
+	struct sock *server_end)
+{
+	struct task_struct *task = walk->task;
+	struct unix_ending hung_up = {.ending = ENDING_HUNG_UP, .manner = MANNER_FIN, .held = true};
+
+	unix_open(conn, server_end);
+	unix_settle(conn, client_end);
+	if (!unix_alive(client_end) || conn->base.phase != PHASE_OPEN)
+		return;
+	if (!BPF_CORE_READ(task, exit_code))
+		conn->base.terminated = 1; /* its close() is on its way and says who and how */
+	else
+		unix_end(conn, &hung_up);
+}
+
+static long look_at(__u32 fd, void *context)
+{
+	struct walk *walk = context;
+	struct file *file = NULL;
+	struct unix_connection *conn;
+	struct sock *sk, *peer;
+	__u64 refs;
+
+	bpf_probe_read_kernel(&file, sizeof(file), walk->fds + fd);
+	sk = file ? sock_of(file) : NULL;
+	if (!sk || BPF_CORE_READ(sk, __sk_common.skc_family) != AF_UNIX)
+		return 0;
+	refs = references(file);
+	conn = unix_find((__u64)BPF_CORE_READ(sk, __sk_common.skc_cookie.counter));
+	if (conn) {
+		client_exits(walk, conn, sk, refs);
+		return 0;
+	}
+	peer = unix_peer(sk);
+	if (!peer || refs != 1)
+		return 0;
+	conn = unix_find((__u64)BPF_CORE_READ(peer, __sk_common.skc_cookie.counter));
+	if (conn)
+		backend_exits(walk, conn, peer, sk);
+	return 0;
+}
+
+__hidden void unix_exits(struct task_struct *task)
+{
+	__u32 pid = (__u32)task->tgid, count;
+	struct holder *holder = bpf_map_lookup_elem(&unix_holders, &pid);
+	struct files_struct *files;
+	struct fdtable *table;
+	struct walk walk = {.task = task};
+
+	if (!holder || BPF_CORE_READ(task, signal, live.counter) != 0)
+		return; /* a stranger, or a thread whose process lives on */
+	walk.forked = (__u32)holder->forked;
+	bpf_map_delete_elem(&unix_holders, &pid);
+	files = BPF_CORE_READ(task, files);
+	if (!files)
+		return;
+	process_key_of(task, &walk.key);
+	table = BPF_CORE_READ(files, fdt);
+	walk.fds = BPF_CORE_READ(table, fd);
+	count = BPF_CORE_READ(table, max_fds);
+	bpf_loop(count < FDS_MOST ? count : FDS_MOST, look_at, &walk, 0);
+}

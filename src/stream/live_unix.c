@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * live_unix.c: the unix sockets' programs: which of them this kernel takes, where they are hung up,
+ * and the places their servers' keys stand for. docs/UNIX.md says why it is these.
+ */
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "stream/live.h"
+
+/* linux/bpf.h, since 6.7; this libbpf may be older. */
+#define CGROUP_UNIX_CONNECT     49
+#define CGROUP_UNIX_GETSOCKNAME 53
+
+/* The value of unix_places in bpf/unix_name.bpf.c. */
+#define PLACE_ROOM 128
+
+/* A place that was told. */
+struct live_place {
+	struct server_key key;
+	UT_hash_handle hh;
+};
+
+void live_unix_configure(struct live *live, enum live_unix mode)
+{
+	struct pgleaktrace_bpf *skel = live->skel;
+	bool watch = mode != LIVE_UNIX_OFF, hooked = mode == LIVE_UNIX_HOOKED;
+
+	live->unix_mode = mode;
+	skel->rodata->unix_watching = watch;
+	skel->rodata->unix_hooked = hooked;
+	bpf_program__set_autoload(skel->progs.snapshot_unix_sockets, watch);
+	bpf_program__set_autoload(skel->progs.snapshot_unix_vanished, watch);
+	bpf_program__set_autoload(skel->progs.hook_exit_unix, watch);
+	bpf_program__set_autoload(skel->progs.hook_fork_unix, watch);
+	bpf_program__set_autoload(skel->progs.hook_connect_unix, hooked);
+	bpf_program__set_autoload(skel->progs.hook_getsockname_unix, hooked);
+	bpf_program__set_expected_attach_type(
+		skel->progs.hook_connect_unix, (enum bpf_attach_type)CGROUP_UNIX_CONNECT);
+	bpf_program__set_expected_attach_type(
+		skel->progs.hook_getsockname_unix, (enum bpf_attach_type)CGROUP_UNIX_GETSOCKNAME);
+}
+
+static struct bpf_link *iterate_over(struct bpf_program *program, const struct bpf_map *map)
+{
+	union bpf_iter_link_info info = {.map.map_fd = (__u32)bpf_map__fd(map)};
+	LIBBPF_OPTS(bpf_iter_attach_opts, opts, .link_info = &info, .link_info_len = sizeof(info));
+
+	return bpf_program__attach_iter(program, &opts);
+}
+
+/* The root of cgroup2 sees every process of the host. */
+static int attach_to_root(struct live *live)
+{
+	struct pgleaktrace_bpf *skel = live->skel;
+	char path[PATH_MAX];
+	int fd;
+
+	if (!cgroup2_root(path, sizeof(path)))
+		return 0; /* --check tells; the snapshots see what lives that long */
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	skel->links.hook_getsockname_unix =
+		bpf_program__attach_cgroup(skel->progs.hook_getsockname_unix, fd);
+	skel->links.hook_connect_unix =
+		bpf_program__attach_cgroup(skel->progs.hook_connect_unix, fd);
+	close(fd);
+	return skel->links.hook_getsockname_unix && skel->links.hook_connect_unix ? 0 : -errno;
+}
+
+int live_unix_attach(struct live *live)
+{
+	struct pgleaktrace_bpf *skel = live->skel;
+
+	if (live->unix_mode == LIVE_UNIX_OFF)
+		return 0;
+	live->passes[PASS_UNIX_SOCKETS] =
+		iterate_over(skel->progs.snapshot_unix_sockets, skel->maps.unix_marks);
+	live->passes[PASS_UNIX_VANISHED] =
+		iterate_over(skel->progs.snapshot_unix_vanished, skel->maps.unix_connections);
+	if (!live->passes[PASS_UNIX_SOCKETS] || !live->passes[PASS_UNIX_VANISHED])
+		return -errno;
+	skel->links.hook_exit_unix = bpf_program__attach(skel->progs.hook_exit_unix);
+	skel->links.hook_fork_unix = bpf_program__attach(skel->progs.hook_fork_unix);
+	if (!skel->links.hook_exit_unix || !skel->links.hook_fork_unix)
+		return -errno;
+	return live->unix_mode == LIVE_UNIX_HOOKED ? attach_to_root(live) : 0;
+}
+
+void live_unix_place(struct live *live, const struct server_key *key)
+{
+	union event event = {
+		.place = {.head = {EVENT_PLACE, sizeof(event.place), live_now()}, .key = *key}};
+	struct live_place *told;
+	char path[PLACE_ROOM + 1] = {0}, *arena;
+
+	if (key->family != AF_UNIX)
+		return;
+	HASH_FIND(hh, live->places, key, sizeof(*key), told);
+	if (told || bpf_map_lookup_elem(bpf_map__fd(live->skel->maps.unix_places), key, path))
+		return;
+	told = xcalloc(1, sizeof(*told));
+	told->key = *key;
+	HASH_ADD(hh, live->places, key, sizeof(told->key), told);
+	if (!path[0])
+		path[0] = '@'; /* abstract, as ss and netstat show it */
+	event.place.path = arena = xstrdup(path);
+	live_push_owned(live, &event, arena);
+}
+
+void live_unix_free(struct live *live)
+{
+	struct live_place *place, *next;
+
+	HASH_ITER (hh, live->places, place, next) {
+		HASH_DEL(live->places, place);
+		free(place);
+	}
+}

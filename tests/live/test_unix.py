@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Connections through unix sockets, against the server's log: who opened them, how they ended."""
+
+import os
+import signal
+import socket
+import subprocess
+
+import pytest
+
+from actors import Actor, node_script, python_script
+from pgcluster import PgCluster, wait_until
+from tracer import Tracer, expect
+
+
+@pytest.fixture
+def env(cluster):
+    return cluster.env(cluster.socket_folder, app="unix-test")
+
+
+def unix_tracer(cluster, *args, **more):
+    return Tracer(cluster.port, *args, unix=True, **more)
+
+
+def authorized(cluster):
+    """Sessions that the server's log says were admitted through the unix socket, ever."""
+    cluster.wait_settled()
+    return sum(s.authorized for s in cluster.server_log().sessions if s.host == "[local]")
+
+
+def wait_at_prompt(psql):
+    """Until it has its session and waits for the next command on standard input."""
+    psql.process.stdin.write(b"\\echo READY\n")
+    psql.process.stdin.flush()
+    psql.ready()
+
+
+def test_psql_clean_killed_and_open(cluster, env):
+    with unix_tracer(cluster) as tracer, \
+            Actor(["psql", "-XAtq"], env=env) as held, \
+            Actor(["psql", "-XAtq"], env=env) as killed, \
+            Actor(["psql", "-XAtq"], env=env) as clean:
+        cluster.wait_open(3)
+        killed.kill()
+        clean.finish()
+        cluster.wait_open(1)
+        report = tracer.stop()
+    expect(report.process(held.pid), opened=1, open=1)
+    expect(report.process(killed.pid), opened=1, abandoned=1)
+    expect(report.process(clean.pid), opened=1, closed=1)
+    open_one, = report.connections("open")
+    path = f"{cluster.socket_folder}/.s.PGSQL.{cluster.port}"
+    assert open_one["server"] == {"address": path, "port": cluster.port}
+    assert open_one["transport"] == "unix" and open_one["attribution"] == "connect"
+    assert [h["pid"] for h in open_one["holders"]] == [held.pid]
+    server, = report.servers
+    assert server["address"] == path
+    gone, = report.connections("abandoned")
+    assert gone["signal"] == signal.SIGKILL and gone["closer"]["pid"] == killed.pid
+
+
+@pytest.mark.parametrize("hurry", [[], ["hurry"]])
+def test_psycopg2_leaky(cluster, env, hurry):
+    with unix_tracer(cluster) as tracer, python_script("leaky.py", 3, *hurry, env=env) as leaky:
+        leaky.ready()
+        leaky.finish()
+        cluster.wait_open(0)
+        report = tracer.stop()
+    ending = {"abandoned": 3} if hurry else {"closed": 3}
+    expect(report.script("leaky.py"), opened=3, **ending)
+
+
+def test_psycopg2_honest(cluster, env):
+    with unix_tracer(cluster) as tracer, python_script("honest.py", 5, env=env) as honest:
+        honest.ready()
+        honest.finish()
+        cluster.wait_open(0)
+        report = tracer.stop()
+    expect(report.script("honest.py"), opened=5, closed=5)
+    assert report.script("honest.py")["peak"] == 5
+
+
+def test_node_postgres(cluster, env, node_project):
+    with unix_tracer(cluster) as tracer, \
+            node_script(node_project, "pg-client.js", "--clients=4", env=env) as clean:
+        clean.ready()
+        cluster.wait_open(0)
+        report = tracer.stop()
+    expect(report.script("scripts/pg-client.js"), opened=4, closed=4)
+
+
+def test_open_before_the_tracer(cluster, env):
+    with PgCluster(max_connections=400) as cluster:
+        env = cluster.env(cluster.socket_folder)
+        with python_script("honest.py", 300, env=env) as many:
+            many.ready()
+            with unix_tracer(cluster) as tracer:
+                report_pid = many.pid
+                many.finish()
+                cluster.wait_open(0)
+                report = tracer.stop()
+            with unix_tracer(cluster, "--once", armed=False) as tracer:
+                empty = tracer.report()
+    expect(report.process(report_pid), adopted=300, closed=300)
+    assert empty.total("adopted") == 0
+
+
+def test_adopted_and_abandoned(cluster, env):
+    with python_script("leaky.py", 20, "hurry", env=env) as leaky:
+        leaky.ready()
+        with unix_tracer(cluster) as tracer:
+            leaky.finish()
+            cluster.wait_open(0)
+            report = tracer.stop()
+    expect(report.process(leaky.pid), adopted=20, abandoned=20)
+
+
+def test_once(cluster, env):
+    with python_script("leaky.py", 7, env=env) as leaky:
+        leaky.ready()
+        with unix_tracer(cluster, "--once", armed=False) as tracer:
+            report = tracer.report()
+    expect(report.process(leaky.pid), adopted=7, open=7)
+
+
+@pytest.mark.parametrize("how", ["forked.py", "sender.py"])
+@pytest.mark.parametrize("kept", [True, False])
+def test_the_opener_goes_another_holds(cluster, env, how, kept):
+    """fork() and SCM_RIGHTS: the connection lives on with another holder, then ends with it."""
+    with unix_tracer(cluster, output="ndjson") as tracer, python_script(how, env=env) as actor:
+        child = int(actor.ready()[0].split()[1])
+        assert actor.process.wait(10) == 0
+        wait_until(lambda: saw_holder(tracer, child), "a snapshot saw the new holder")
+        if not kept:
+            actor.process.stdin.close()
+            cluster.wait_open(0)
+        report = tracer.stop()
+        if kept:
+            actor.process.stdin.close()
+            cluster.wait_open(0)
+    if kept:
+        expect(report.process(actor.pid), opened=1, open=1)
+        connection, = report.connections("open")
+        assert [h["pid"] for h in connection["holders"]] == [child]
+    else:
+        expect(report.process(actor.pid), opened=1, abandoned=1)
+        connection, = report.connections("abandoned")
+        assert connection["closer"]["pid"] == child
+
+
+def saw_holder(tracer, pid):
+    """A snapshot found this process holding a connection."""
+    return any(f'"pid":{pid},' in line and '"type":"holder"' in line
+               for line in tracer.text().splitlines())
+
+
+def test_many_short_ones(cluster, env):
+    """pgbench -C: a connection per transaction, most of them between two snapshots."""
+    script = cluster.folder + "/select.sql"
+    with open(script, "w", encoding="ascii") as file:
+        file.write("SELECT 1;\n")
+    with unix_tracer(cluster) as tracer:
+        with Actor(["pgbench", "-C", "-n", "-c", "4", "-j", "2", "-t", "50", "-f", script],
+                   env=env, stderr=subprocess.DEVNULL) as bench:
+            assert bench.finish() == 0
+        cluster.wait_open(0)
+        report = tracer.stop()
+    sessions = authorized(cluster)
+    assert sessions >= 200
+    expect(report.process(bench.pid), opened=sessions, closed=sessions)
+
+
+def test_abstract(postgres):
+    name = f"@/pgleaktrace-{os.getpid()}"
+    with PgCluster(sockets=name) as cluster:
+        env = cluster.env(name)
+        with unix_tracer(cluster) as tracer, Actor(["psql", "-XAtq"], env=env) as held:
+            cluster.wait_open(1)
+            report = tracer.stop()
+    expect(report.process(held.pid), opened=1, open=1)
+    assert report.servers[0]["address"] == f"{name}/.s.PGSQL.{cluster.port}"
+
+
+def test_server_stopped_under_a_client(postgres):
+    with PgCluster() as cluster:
+        env = cluster.env(cluster.socket_folder)
+        with unix_tracer(cluster) as tracer, Actor(["psql", "-XAtq"], env=env) as held:
+            wait_at_prompt(held)
+            cluster.stop()
+            report = tracer.stop()
+    expect(report.process(held.pid), opened=1, hung_up=1, fd_leak=1)
+
+
+def test_terminated_backend(cluster, env):
+    with unix_tracer(cluster) as tracer, Actor(["psql", "-XAtq"], env=env) as held:
+        wait_at_prompt(held)
+        cluster.psql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                     " WHERE application_name = 'unix-test'", host="127.0.0.1")
+        backend, = (s.pid for s in cluster.server_log().select(app="unix-test"))
+        wait_until(lambda: not os.path.exists(f"/proc/{backend}"), "the backend is gone")
+        report = tracer.stop()
+    expect(report.process(held.pid), opened=1, hung_up=1, fd_leak=1)
+
+
+def test_failures_are_not_connections(cluster, env):
+    nowhere = dict(env, PGHOST="/nonexistent")
+    with unix_tracer(cluster) as tracer:
+        with Actor(["psql", "-XAtq"], env=nowhere, stderr=subprocess.DEVNULL) as psql:
+            assert psql.finish() == 2
+        # Bound, but nobody listens: ECONNREFUSED.
+        dead = f"{cluster.folder}/dead"
+        os.mkdir(dead)
+        with socket.socket(socket.AF_UNIX) as bound:
+            bound.bind(f"{dead}/.s.PGSQL.{cluster.port}")
+            with Actor(["psql", "-XAtq"], env=dict(env, PGHOST=dead),
+                       stderr=subprocess.DEVNULL) as refused:
+                assert refused.finish() == 2
+        report = tracer.stop()
+    expect(report.process(psql.pid), failed=1)
+    expect(report.process(refused.pid), failed=1)
+
+
+def test_other_unix_sockets_are_not_watched(cluster, env):
+    with PgCluster() as other, unix_tracer(cluster) as tracer:
+        assert other.psql("SELECT 1") == "1"
+        report = tracer.stop()
+    assert report.names() == []
+
+
+def test_off(cluster, env):
+    with Tracer(cluster.port, unix=False) as tracer:
+        assert cluster.psql("SELECT 1") == "1"
+        report = tracer.stop()
+    assert report.names() == []
