@@ -108,7 +108,15 @@ void scope_fork(struct task_struct *parent, struct task_struct *child);
 void scope_leave(struct task_struct *task);
 
 /* path.bpf.c */
-__u32 path_components(char *tail, __u32 from, struct path *path, struct path *root, __u8 *whole);
+struct path_walk { /* up to the root; in a map's value, filled by path_components() */
+	struct dentry *dentry, *top;
+	struct mount *mount;
+	__u32 at, end; /* in the tail: where the next name goes, and where no more may */
+	__u8 whole;    /* the root was reached */
+};
+
+__u32 path_components(
+	struct path_walk *walk, char *tail, __u32 from, struct path *path, struct path *root);
 
 /* place.bpf.c */
 __u32 place_of(struct sock *sk, struct server_key *key, char path[EVENT_UNIX_PATH]);

@@ -34,6 +34,7 @@ struct {
 struct scratch { /* a process_capture whose tail has room */
 	struct process_capture capture;
 	char tail[TAIL_SIZE];
+	struct path_walk walk;
 	__u64 busy; /* 1: being written, by a task that was preempted */
 };
 
@@ -108,13 +109,16 @@ static bool capture_send(
 	s->capture.process = *key;
 	capture_facts(&s->capture, task);
 	at = capture_argv(s, mm);
-	end = path_components(s->tail, at, (void *)fs + bpf_core_field_offset(struct fs_struct, pwd),
-		(void *)fs + bpf_core_field_offset(struct fs_struct, root), &s->capture.cwd_whole);
+	end = path_components(&s->walk, s->tail, at,
+		(void *)fs + bpf_core_field_offset(struct fs_struct, pwd),
+		(void *)fs + bpf_core_field_offset(struct fs_struct, root));
+	s->capture.cwd_whole = s->walk.whole;
 	s->capture.cwd_length = (__u16)(end - at);
 	at = end;
-	end = path_components(s->tail, at,
+	end = path_components(&s->walk, s->tail, at,
 		(void *)BPF_CORE_READ(mm, exe_file) + bpf_core_field_offset(struct file___path, f_path),
-		(void *)fs + bpf_core_field_offset(struct fs_struct, root), &s->capture.exe_whole);
+		(void *)fs + bpf_core_field_offset(struct fs_struct, root));
+	s->capture.exe_whole = s->walk.whole;
 	s->capture.exe_length = (__u16)(end - at);
 	barrier_var(end);
 	end &= TAIL_MASK;

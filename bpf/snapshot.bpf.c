@@ -88,8 +88,9 @@ static void write_server_end(struct bpf_iter__task_file *ctx, struct task_struct
 	bpf_seq_write(ctx->meta->seq, end, sizeof(*end));
 }
 
-/* Not inlined, as the next two: the stack of a program is 512 bytes. */
-/* The server's end of a TCP connection, or the socket it came from. User space checks that a
+/* Not inlined, as the next two: a program and what it calls have a stack of 512 bytes.
+ *
+ * The server's end of a TCP connection, or the socket it came from. User space checks that a
  * listener is behind the port: an ephemeral port of a client can have the same number. */
 static __noinline void tcp_server_end(
 	struct bpf_iter__task_file *ctx, struct task_struct *task, struct sock *sk)
@@ -128,10 +129,23 @@ static __noinline void unix_server_end(
 	write_server_end(ctx, task, sk, &end);
 }
 
-static __noinline void tcp_client_end(
-	struct bpf_iter__task_file *ctx, struct task_struct *task, struct sock *sk)
+static __noinline void write_holder(
+	struct bpf_iter__task_file *ctx, struct task_struct *task, __u64 cookie)
 {
 	struct event_holder event = {};
+
+	event.head.kind = EVENT_HOLDER;
+	event.head.size = sizeof(event);
+	event.head.time = bpf_ktime_get_boot_ns();
+	event.cookie = cookie;
+	event.fd = (__s32)ctx->fd;
+	process_key_of(task, &event.process);
+	bpf_seq_write(ctx->meta->seq, &event, sizeof(event));
+}
+
+static void tcp_client_end(
+	struct bpf_iter__task_file *ctx, struct task_struct *task, struct sock *sk)
+{
 	struct connection *conn;
 
 	conn = connection_of(sk);
@@ -141,13 +155,7 @@ static __noinline void tcp_client_end(
 	}
 	if (!conn || conn->phase == PHASE_ENDED || conn->phase == PHASE_NONE)
 		return;
-	event.head.kind = EVENT_HOLDER;
-	event.head.size = sizeof(event);
-	event.head.time = bpf_ktime_get_boot_ns();
-	event.cookie = connection_cookie(sk);
-	event.fd = (__s32)ctx->fd;
-	process_key_of(task, &event.process);
-	bpf_seq_write(ctx->meta->seq, &event, sizeof(event));
+	write_holder(ctx, task, connection_cookie(sk));
 }
 
 SEC("iter/task_file")
@@ -186,12 +194,15 @@ static __u64 when(__u32 stamp, __u64 now)
 SEC("iter/bpf_sk_storage_map")
 int snapshot_sockets(struct bpf_iter__bpf_sk_storage_map *ctx)
 {
-	struct connection *conn = ctx->value;
 	struct sock *sk = ctx->sk;
 	struct event_socket event = {};
+	struct connection *conn;
 	struct tcp_sock *tcp;
 
-	if (!sk || !conn)
+	if (!sk)
+		return 0;
+	conn = connection_of(sk); /* not ctx->value: 6.1 lets that only be read */
+	if (!conn)
 		return 0;
 	connection_repair(sk, conn);
 	if (conn->phase == PHASE_ENDED || conn->phase == PHASE_NONE)

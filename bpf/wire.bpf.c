@@ -102,15 +102,15 @@ struct reading {
 static __always_inline bool look(struct reading *r, struct wire_side *side, __u32 wanted)
 {
 	__u32 n = r->end - r->from;
+	__u32 more;
 
 	if (wanted < n)
 		n = wanted;
 	if (n > WIRE_WINDOW)
 		n = WIRE_WINDOW;
-	barrier_var(n);
-	if (n == 0 || n > WIRE_WINDOW)
-		return false;
-	if (bpf_skb_load_bytes(r->skb, r->from, r->window, n))
+	more = n - 1; /* the verifier of 6.1 believes neither "not 0" nor "n > 0" of a size */
+	barrier_var(more);
+	if (more >= WIRE_WINDOW || bpf_skb_load_bytes(r->skb, r->from, r->window, more + 1))
 		return false;
 	side->at = 0;
 	side->window_end = (__u8)n;
@@ -243,11 +243,12 @@ static void remember_tail(
 {
 	__u8 bytes[TAIL_BYTES] = {};
 	__u32 n = segment->length < TAIL_BYTES ? segment->length : TAIL_BYTES;
+	__u32 more = n - 1; /* as in look() */
 
-	barrier_var(n);
-	if (n == 0 || n > TAIL_BYTES)
+	barrier_var(more);
+	if (more >= TAIL_BYTES)
 		return;
-	if (bpf_skb_load_bytes(skb, segment->payload + segment->length - n, bytes, n))
+	if (bpf_skb_load_bytes(skb, segment->payload + segment->length - n, bytes, more + 1))
 		return;
 	for (__u32 i = 0; i < TAIL_BYTES; i++)
 		if (i < n)

@@ -93,7 +93,7 @@ static const struct {
 	{"kernel type information (BTF)", has_btf, KERNEL,
 		"boot a kernel built with CONFIG_DEBUG_INFO_BTF=y (ls /sys/kernel/btf/vmlinux)"},
 	{"BPF programs load", programs_load, KERNEL,
-		"needs Linux 5.15 or newer; `pgleaktrace -v --once` prints what the kernel says"},
+		"needs Linux 6.1 or newer; `pgleaktrace -v --once` prints what the kernel says"},
 	{"cgroup2, to read refusals, database users and clean endings", has_cgroup2, COMFORT,
 		"mount -t cgroup2 none /sys/fs/cgroup/unified; without it refusals are inferred, "
 		"and a session that the server ends faster than the client's close() counts as "

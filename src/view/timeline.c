@@ -94,7 +94,8 @@ static int change_order(const void *a, const void *b)
 
 void timeline_sort(struct changes *c)
 {
-	qsort(c->rows, c->count, sizeof(*c->rows), change_order);
+	if (c->count) /* rows is NULL then, which qsort() may not be given */
+		qsort(c->rows, c->count, sizeof(*c->rows), change_order);
 }
 
 /* Keeps the moment in its column if more are open than at any before. */
