@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # all · check · demo · deps · lint · install · clean.  V=1 shows the commands, SAN=1 adds ASan+UBSan.
 
-VERSION := 0.1.0
+VERSION  := 0.1.0
+RELEASED := 2026-11-24
 BUILD   ?= build
 PREFIX  ?= /usr/local
+DATA    ?= $(PREFIX)/share
+ZSH_SITE ?= site-functions
 CC      := gcc
 CLANG   ?= clang
 BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool /usr/local/sbin/bpftool) bpftool)
@@ -18,7 +21,7 @@ CFLAGS   += -fsanitize=address,undefined -fno-sanitize-recover=all
 BUILD    := $(BUILD)/san
 endif
 BPFFLAGS := -O2 -g -target bpf -mcpu=v3 -Wall -Wextra -Wno-unused-parameter \
-	-Wno-gnu-variable-sized-type-not-at-end -Werror -Iinclude -Ivmlinux \
+	-Wno-gnu-variable-sized-type-not-at-end -Werror -Iinclude -Ivmlinux -ffile-prefix-map=$(CURDIR)/= \
 	-idirafter /usr/include/$(shell $(CC) -print-multiarch 2>/dev/null) -idirafter /usr/include
 
 ifeq ($(V),1)
@@ -32,18 +35,20 @@ endif
 SOURCES := $(wildcard src/*.c src/*/*.c)
 OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)
 # What needs no kernel: all that the unit tests link.
-PURE    := $(filter-out $(BUILD)/src/main.o $(BUILD)/src/stream/live%.o $(BUILD)/src/stream/check.o,$(OBJECTS))
+PURE    := $(filter-out $(BUILD)/src/main.o $(BUILD)/src/version.o $(BUILD)/src/stream/live%.o $(BUILD)/src/stream/check.o,$(OBJECTS))
 BPF     := $(patsubst bpf/%.c,$(BUILD)/bpf/%.o,$(wildcard bpf/*.bpf.c))
 TOOLS   := $(patsubst tests/tools/%.c,$(BUILD)/tools/%,$(wildcard tests/tools/*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+FILLED  := docs/pgleaktrace.8 docs/completions/pgleaktrace.bash docs/completions/_pgleaktrace docs/completions/pgleaktrace.fish
+FILLERS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard docs/fill*.c))
 UNITS   := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 
-.PHONY: check-fuzz check-kernels bench all check check-unit check-replay check-screen check-pages check-live demo deps deps-check lint install clean tools
+.PHONY: check-fuzz check-kernels bench all check check-unit check-replay check-screen check-pages check-packages check-live demo deps deps-check lint install clean tools
 .DELETE_ON_ERROR:
 .SECONDARY:
 
 all: deps-check
-	$(Q)$(MAKE) --no-print-directory $(BUILD)/pgleaktrace
+	$(Q)$(MAKE) --no-print-directory $(BUILD)/pgleaktrace $(FILLED:%=$(BUILD)/%)
 
 $(BUILD)/pgleaktrace: $(OBJECTS)
 	$(say) LINK $@
@@ -81,6 +86,23 @@ $(BUILD)/pgleaktrace.skel.h: $(BUILD)/pgleaktrace.bpf.o
 	$(say) SKEL $@
 	$(Q)$(BPFTOOL) gen skeleton $< name pgleaktrace_bpf > $@
 
+# What -V tells of the BPF object: the start of its sum.
+$(BUILD)/bpf_id.h: $(BUILD)/pgleaktrace.bpf.o
+	$(say) HASH $@
+	$(Q)printf '#define BPF_BUILD_ID "sha256:%.32s"\n' "$$(sha256sum $<)" > $@
+
+$(BUILD)/src/version.o: $(BUILD)/bpf_id.h
+
+# The man page and the completions: templates, filled with the program's own tables.
+$(BUILD)/fill: $(FILLERS) $(PURE)
+	$(say) LINK $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(filter-out -lbpf -lelf -lz,$(LDLIBS)) -o $@
+
+$(BUILD)/docs/%: docs/%.in $(BUILD)/fill Makefile
+	$(say) FILL $@
+	@mkdir -p $(@D)
+	$(Q)sed 's/@VERSION@/$(VERSION)/; s/@RELEASED@/$(RELEASED)/' $< | $(BUILD)/fill > $@
+
 $(BUILD)/tools/%: tests/tools/%.c
 	$(say) TOOL $@
 	@mkdir -p $(@D)
@@ -100,7 +122,7 @@ deps-check:
 	$(Q)tests/deps.sh
 
 check: all
-	$(Q)$(MAKE) --no-print-directory lint check-unit check-replay check-screen check-pages
+	$(Q)$(MAKE) --no-print-directory lint check-unit check-replay check-screen check-pages check-packages
 	$(Q)$(MAKE) --no-print-directory SAN=1 check-unit check-replay
 	$(Q)$(MAKE) --no-print-directory check-fuzz
 	$(Q)$(MAKE) --no-print-directory check-live
@@ -113,6 +135,9 @@ check-replay: $(BUILD)/pgleaktrace
 
 check-pages: $(BUILD)/pgleaktrace
 	$(Q)PGLEAKTRACE=$(BUILD)/pgleaktrace $(PYTHON) -m pytest -q tests/pages
+
+check-packages: all
+	$(Q)BUILD=$(BUILD) PGLEAKTRACE=$(BUILD)/pgleaktrace $(PYTHON) -m pytest -q tests/packages
 
 # libFuzzer with ASan and UBSan; FUZZ_SECONDS each, seeds in tests/fuzz/seeds/.
 FUZZ_FLAGS   := -g -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
@@ -145,8 +170,12 @@ lint:
 
 install: all
 	install -D -m 755 $(BUILD)/pgleaktrace $(DESTDIR)$(PREFIX)/sbin/pgleaktrace
+	install -D -m 644 $(BUILD)/docs/pgleaktrace.8 $(DESTDIR)$(DATA)/man/man8/pgleaktrace.8
+	install -D -m 644 $(BUILD)/docs/completions/pgleaktrace.bash $(DESTDIR)$(DATA)/bash-completion/completions/pgleaktrace
+	install -D -m 644 $(BUILD)/docs/completions/_pgleaktrace $(DESTDIR)$(DATA)/zsh/$(ZSH_SITE)/_pgleaktrace
+	install -D -m 644 $(BUILD)/docs/completions/pgleaktrace.fish $(DESTDIR)$(DATA)/fish/vendor_completions.d/pgleaktrace.fish
 
 clean:
 	rm -rf $(BUILD)
 
--include $(OBJECTS:.o=.d) $(BPF:.o=.d) $(UNITS:$(BUILD)/unit/%=$(BUILD)/tests/unit/%.d) $(TOOLS:=.d) $(wildcard $(BUILD)/fuzz/*/*.d $(BUILD)/fuzz/*/*/*.d)
+-include $(OBJECTS:.o=.d) $(FILLERS:.o=.d) $(BPF:.o=.d) $(UNITS:$(BUILD)/unit/%=$(BUILD)/tests/unit/%.d) $(TOOLS:=.d) $(wildcard $(BUILD)/fuzz/*/*.d $(BUILD)/fuzz/*/*/*.d)

@@ -13,6 +13,7 @@
 #include "base/redact.h"
 #include "command.h"
 #include "files.h"
+#include "version.h"
 
 static int fail(const struct options *o, FILE *out, int status, const char *message)
 {
@@ -219,6 +220,7 @@ int main(int argc, char **argv)
 	int status;
 
 	setlocale(LC_CTYPE, "");
+	argp_program_version_hook = version_print;
 	options_parse(&options, argc, argv);
 	if (options.check)
 		return run_check();

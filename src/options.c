@@ -37,7 +37,7 @@ enum key {
 	KEY_UNIX,
 };
 
-static const struct argp_option rows[] = {
+const struct argp_option options_rows[] = {
 	{0, 0, 0, 0, "What to watch, and for how long:", 1},
 	{"port", 'P', "PORT[,PORT…]", 0, "PostgreSQL's port (default 5432)", 1},
 	{"unix", KEY_UNIX, "on|off", 0, "unix sockets of these ports too (default on)", 1},
@@ -101,7 +101,7 @@ static const struct argp_option rows[] = {
 	{0},
 };
 
-static const char doc[] =
+const char options_doc[] =
 	"Which script is holding my PostgreSQL connections?\v"
 	"EXAMPLES\n"
 	"  sudo pgleaktrace                     watch until Ctrl-C, then report\n"
@@ -275,7 +275,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 /* What --help says of the formats comes from the views themselves; argp frees the text. */
-static char *help_filter(int key, const char *text, void *input)
+char *options_help_filter(int key, const char *text, void *input)
 {
 	char *help = NULL;
 	size_t size = 0;
@@ -298,12 +298,6 @@ static char *help_filter(int key, const char *text, void *input)
 	return help;
 }
 
-static void print_version(FILE *out, struct argp_state *state)
-{
-	(void)state;
-	fputs("pgleaktrace " PGLEAKTRACE_VERSION "\n", out);
-}
-
 static const struct options defaults = {
 	.live = {.ports = {5432},
 		.port_count = 1,
@@ -320,10 +314,11 @@ static const struct options defaults = {
 
 void options_parse(struct options *options, int argc, char **argv)
 {
-	static const struct argp argp = {
-		.options = rows, .parser = parse, .doc = doc, .help_filter = help_filter};
+	static const struct argp argp = {.options = options_rows,
+		.parser = parse,
+		.doc = options_doc,
+		.help_filter = options_help_filter};
 
-	argp_program_version_hook = print_version;
 	argp_err_exit_status = EXIT_BAD_USAGE;
 	*options = defaults;
 	options->view = views[0];

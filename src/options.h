@@ -4,6 +4,7 @@
 #ifndef OPTIONS_H
 #define OPTIONS_H
 
+#include <argp.h>
 #include <sys/socket.h>
 #include <pgleaktrace/stream.h>
 #include <pgleaktrace/view.h>
@@ -39,6 +40,12 @@ struct options {
 	bool form_given; /* -o */
 	bool screen;     /* the live screen: nothing else was asked for, and it is a terminal */
 };
+
+/* The table itself, what stands around it in --help (argp's: before and behind a vertical tab), and
+ * what a row's help says with the names of the views; the man page and completions are made of them. */
+extern const struct argp_option options_rows[];
+extern const char options_doc[];
+char *options_help_filter(int key, const char *text, void *input);
 
 /* Exits for --help, --version and usage errors (64). */
 void options_parse(struct options *options, int argc, char **argv);

@@ -20,6 +20,9 @@ need command -v cppcheck
 need command -v ip
 need command -v tmux
 need command -v promtool
+need command -v mandoc
+need command -v zsh
+need command -v fish
 need command -v node
 need command -v npm
 need sh -c 'command -v chromium || command -v chromium-browser'
@@ -40,7 +43,7 @@ if command -v apt-get >/dev/null; then
 	[ -e /etc/postgresql-common/createcluster.conf ] ||
 		echo 'create_main_cluster = false' > /etc/postgresql-common/createcluster.conf
 	set -- gcc make clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev libjansson-dev uthash-dev \
-		libncurses-dev tmux \
+		libncurses-dev tmux mandoc zsh fish \
 		libcmocka-dev clang-format cppcheck iproute2 python3-pytest python3-psycopg2 \
 		python3-jsonschema postgresql postgresql-contrib libmicrohttpd-dev libcap-ng-dev libcap2-bin prometheus \
 		chromium chromium-driver python3-selenium fonts-dejavu-core
@@ -50,16 +53,16 @@ if command -v apt-get >/dev/null; then
 		"libclang-rt-$(clang -dumpversion | cut -d. -f1)-dev"
 elif command -v dnf >/dev/null; then # not tested
 	dnf install -y gcc make clang llvm bpftool libbpf-devel elfutils-libelf-devel zlib-devel \
-		jansson-devel uthash-devel ncurses-devel tmux libmicrohttpd-devel libcap-ng-devel libcmocka-devel clang-tools-extra cppcheck iproute python3-pytest \
+		jansson-devel uthash-devel ncurses-devel tmux mandoc zsh fish libmicrohttpd-devel libcap-ng-devel libcmocka-devel clang-tools-extra cppcheck iproute python3-pytest \
 		python3-psycopg2 python3-jsonschema postgresql-server postgresql-contrib nodejs npm \
 		chromium chromedriver python3-selenium dejavu-sans-fonts
 elif command -v apk >/dev/null; then # not tested
 	apk add gcc musl-dev argp-standalone make clang llvm bpftool libbpf-dev elfutils-dev zlib-dev \
-		jansson-dev uthash-dev ncurses-dev tmux libmicrohttpd-dev libcap-ng-dev cmocka-dev clang-extra-tools cppcheck iproute2 py3-pytest \
+		jansson-dev uthash-dev ncurses-dev tmux mandoc zsh fish libmicrohttpd-dev libcap-ng-dev cmocka-dev clang-extra-tools cppcheck iproute2 py3-pytest \
 		py3-psycopg2 py3-jsonschema postgresql postgresql-contrib nodejs npm \
 		chromium chromium-chromedriver py3-selenium font-dejavu
 elif command -v pacman >/dev/null; then # not tested
-	pacman -S --noconfirm --needed gcc make clang llvm bpf libbpf libelf zlib jansson uthash ncurses tmux libmicrohttpd libcap-ng cmocka \
+	pacman -S --noconfirm --needed gcc make clang llvm bpf libbpf libelf zlib jansson uthash ncurses tmux mandoc zsh fish libmicrohttpd libcap-ng cmocka \
 		cppcheck iproute2 python-pytest python-psycopg2 python-jsonschema postgresql nodejs npm \
 		chromium python-selenium ttf-dejavu
 else

@@ -17,9 +17,9 @@ grep -nE '#include <(bpf|time|sys/time|stdio_ext)[/.]|clock_gettime|\btime\(|\bf
 	src/model/*.[ch] src/diagnose/*.[ch] | complain "model and diagnose include no libbpf, read no clock, do no I/O"
 grep -nE '\b(strcpy|strcat|sprintf|strtok|gets)\(' src/*.c src/*/*.c tests/tools/*.c |
 	complain "banned: no bounds"
-grep -LE 'SPDX-License-Identifier' $(git ls-files 'src/*.[ch]' 'bpf/*' 'include/*' 'vmlinux/*' 'tests/*.[ch]' \
+grep -LE 'SPDX-License-Identifier' $(git ls-files 'src/*.[ch]' 'docs/*.[ch]' 'bpf/*' 'include/*' 'vmlinux/*' 'tests/*.[ch]' \
 	'tests/*.py' 'tests/*.sh' 2>/dev/null) /dev/null | grep -v /dev/null | complain "no SPDX line"
-clang-format --dry-run -Werror $(ls src/*.[ch] src/*/*.[ch] 2>/dev/null) 2>&1 | grep -E 'error:' | head -20 |
+clang-format --dry-run -Werror $(ls src/*.[ch] src/*/*.[ch] docs/*.[ch] 2>/dev/null) 2>&1 | grep -E 'error:' | head -20 |
 	complain "clang-format -i would change"
 cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=0 \
 	--suppress=missingIncludeSystem --suppress=unknownMacro --suppress=uninitvar --suppress=normalCheckLevelMaxBranches \
