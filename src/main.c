@@ -182,6 +182,16 @@ static int run(const struct options *o, FILE *out, struct loop *loop)
 	return fail(o, out, EXIT_FAILED, why);
 }
 
+static int explain(const struct options *o, FILE *out)
+{
+	struct view_context context = {.out = out,
+		.columns = columns_of(out),
+		.ascii = strcmp(nl_langinfo(CODESET), "UTF-8") != 0};
+
+	explain_word(&context, o->explain);
+	return EXIT_OK;
+}
+
 static int watch(const struct options *o, FILE *out, int argc, char **argv)
 {
 	char *made_by = redact_typed(argc, argv, o->live.redact);
@@ -191,6 +201,7 @@ static int watch(const struct options *o, FILE *out, int argc, char **argv)
 		.columns = columns_of(out),
 		.ascii = strcmp(nl_langinfo(CODESET), "UTF-8") != 0,
 		.detail = o->verbose,
+		.explain = o->explain,
 		.once = o->once,
 		.quiet = o->quiet,
 	};
@@ -230,7 +241,7 @@ int main(int argc, char **argv)
 			strerror(errno));
 		return EXIT_FAILED;
 	}
-	status = watch(&options, out, argc, argv);
+	status = options.word_only ? explain(&options, out) : watch(&options, out, argc, argv);
 	if (fflush(out) || ferror(out) || fclose(out)) {
 		fprintf(stderr, "pgleaktrace: the report could not be written whole: %s\n",
 			strerror(errno));

@@ -35,6 +35,8 @@ enum key {
 	KEY_GRACE,
 	KEY_NO_WIRE,
 	KEY_UNIX,
+	KEY_EXPLAIN,
+	KEY_KILL_PLAN,
 };
 
 const struct argp_option options_rows[] = {
@@ -70,6 +72,14 @@ const struct argp_option options_rows[] = {
 	{"output-file", KEY_OUTPUT_FILE, "FILE", 0,
 		"write there instead of standard output (mode 0600)", 3},
 	{"verbose", 'v', 0, 0, "processes and connections too; libbpf's messages", 3},
+	{"explain", KEY_EXPLAIN, "SCRIPT|RULE", 0,
+		"the long form of a script's findings, of a rule or of a client library "
+		"(\"rules\", "
+		"\"libraries\": all); of a script in one look, unless -d, --replay or a command",
+		3},
+	{"kill-plan", KEY_KILL_PLAN, 0, 0,
+		"print what could be typed to end the culprits; nothing is run; looks as --explain",
+		3},
 	{"metrics", KEY_METRICS, "[ADDR:]PORT", 0,
 		"serve metrics for Prometheus over HTTP (default address 127.0.0.1)", 3},
 	{"quiet", 'q', 0, 0, "only the table; no notes on standard error", 3},
@@ -141,6 +151,29 @@ static void check_metrics(struct argp_state *state, const struct options *o)
 		argp_error(state,
 			"-o openmetrics counts everything by script: no -g, -p, -u, --comm, "
 			"--cmdline, --cgroup or --host");
+}
+
+/* Both are answers of their own, to what is there now unless something longer was asked for. */
+static void check_plans(struct argp_state *state, struct options *o)
+{
+	const char *name = o->explain ? "--explain" : "--kill-plan";
+
+	if (!o->explain && !o->kill_plan)
+		return;
+	if (o->form_given || (o->explain && o->kill_plan) || o->metrics.ss_family)
+		argp_error(state, "%s is a form of its own: no -o, no --metrics%s", name,
+			o->kill_plan ? ", no --explain" : "");
+	if (o->query.group_by != GROUP_SCRIPT && o->query.group_by != GROUP_PROCESS)
+		argp_error(state, "%s is about scripts: no -g %s", name,
+			group_by_name(o->query.group_by));
+	o->view = o->explain ? &explain_view : &kill_view;
+	o->form_given = true;
+	if (o->once || o->duration || o->replay || o->command)
+		return;
+	if (o->explain && explain_knows(o->explain))
+		o->word_only = true;
+	else
+		o->once = true;
 }
 
 /* A person at a terminal who asked for no other form gets the live screen. */
@@ -242,6 +275,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_OUTPUT_FILE: o->output_file = arg; break;
 	case 'v': o->verbose = o->live.verbose = true; break;
 	case 'q': o->quiet = true; break;
+	case KEY_EXPLAIN: o->explain = arg; break;
+	case KEY_KILL_PLAN: o->kill_plan = true; break;
 	case KEY_NO_WIRE: o->live.wire = false; break;
 	case KEY_NO_SOURCE: o->live.source = false; break;
 	case KEY_NO_REDACT: o->live.redact = false; break;
@@ -256,6 +291,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_LEDGERS: o->live.ledgers = parse_number(state, "--ledgers", arg, 1 << 20); break;
 	case ARGP_KEY_END:
 		check_command(state, o);
+		check_plans(state, o);
 		check_pid(state, o);
 		o->screen = wants_screen(o);
 		if (o->speed != 1 && !o->replay)

@@ -34,8 +34,11 @@ struct options {
 	char *const *command;            /* what stands behind `--`; NULL: watch the whole host */
 	__u64 grace;                     /* ns that the command's descendants have after its end */
 	struct gate gate;
-	double speed;     /* of --replay on the live screen */
-	int error_status; /* instead of EXIT_GATE; 0: not given */
+	double speed;        /* of --replay on the live screen */
+	int error_status;    /* instead of EXIT_GATE; 0: not given */
+	const char *explain; /* SCRIPT, RULE or LIBRARY */
+	bool word_only;      /* … which needs no look at anything */
+	bool kill_plan;
 	bool once, check, quiet, verbose, no_color;
 	bool form_given; /* -o */
 	bool screen;     /* the live screen: nothing else was asked for, and it is a terminal */

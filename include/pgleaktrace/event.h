@@ -349,6 +349,8 @@ struct event_backend {
 	__u8 state; /* TCP_* of the server's end: CLOSE_WAIT when the client is gone */
 	__u8 walsender; /* 1: replication; takes none of max_connections' slots from version 12 on */
 	__u8 unused[4];
+	__u32 pid_in_ns; /* the backend's pid as its server counts it; 0: not known */
+	__u32 unused2;
 	const char *user, *database;
 	const char *activity; /* "idle", "idle in transaction", "SELECT": the title's last words */
 };

@@ -60,6 +60,7 @@ struct finding {
 	enum severity severity;
 	const struct group_row *group;	     /* of the snapshot; NULL: about a server */
 	const struct instance_row *instance; /* of the snapshot; NULL: about a group */
+	__u64 threshold;		     /* that it has reached; 0: the rule has none */
 	char sentence[256];		     /* the evidence in words, no full stop */
 	struct evidence evidence[EVIDENCE_MOST];
 	size_t evidence_count;
@@ -109,6 +110,8 @@ struct rule_row {
 	const char *what;	/* the long form: what it means */
 	const char *taken_back; /* when it no longer holds */
 	const char *advice;	/* what to change, whatever the library */
+	const char *evidence;	/* names of the numbers it may give, one blank in between */
+	bool ended_by_kill;	/* ending the processes it blames gives slots back */
 	/* Does it hold? Then fills sentence and evidence. */
 	bool (*holds)(const struct look *, struct finding *);
 };
@@ -116,6 +119,19 @@ extern const struct rule_row rule_rows[RULES];
 
 /* The rule of that id; RULES: none. */
 enum rule rule_find(const char *id);
+
+/* What a number of the proof says; "" if there is none of that name. */
+const char *evidence_help(const char *name);
+
+/* Is this one of the connections that the finding is about, or does this living process have one?
+ * Only of rules that are ended_by_kill; never of a relay, nor of who is only a victim. */
+bool finding_blames(const struct snapshot *snapshot, const struct finding *finding,
+	const struct process_row *process, const struct connection_row *connection);
+bool finding_blames_process(const struct snapshot *snapshot, const struct finding *finding,
+	const struct process_row *process);
+
+/* Has its client been gone for long enough that the backend should have noticed? */
+bool orphan_stays(const struct snapshot *snapshot, const struct orphan_row *orphan);
 
 /* Can the script's code mend it? Then its library and the lines that create clients matter. */
 bool rule_is_about_code(enum rule rule);

@@ -60,6 +60,7 @@ struct connection_row {
 	const char *user, *database, *application;
 	const char *activity;  /* what the backend does: "idle in transaction"; "": not known */
 	__u32 backend_pid;     /* on this host or, from the wire, on a remote one */
+	__u32 backend_pid_in_ns; /* as its server counts it: for pg_terminate_backend() */
 	enum encryption encryption;
 	enum purpose purpose;
 	const char *sqlstate, *message; /* of a refusal; "" if it was not read */
@@ -90,7 +91,7 @@ struct group_row {
 
 /* A backend that still holds a slot though its client is gone. */
 struct orphan_row {
-	__u32 backend_pid;
+	__u32 backend_pid, backend_pid_in_ns; /* as this host counts, and as its server does; 0: not known */
 	__u64 since; /* boot clock: when the client's end closed; 0: before we looked */
 	const char *user, *database, *activity; /* "" not known */
 	const char *script;	   /* of the dead client; NULL: it was gone before we came */

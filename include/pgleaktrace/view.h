@@ -32,6 +32,7 @@ struct view_context {
 	bool ascii;
 	bool detail; /* -v: processes and connections too */
 	bool once;   /* --once: a look, not a watch */
+	const char *explain; /* --explain: of which script, rule or library; NULL: none */
 	bool quiet;  /* -q: the table without header and losses */
 	const struct self *self; /* NULL: not told */
 	const char *command; /* the command line, for "how it was made"; NULL: not told */
@@ -56,5 +57,12 @@ struct view {
 /* All of them, NULL-terminated; the first is the default. */
 extern const struct view *const views[];
 const struct view *view_find(const char *name);
+
+/* --explain and --kill-plan: what the report says, in their own way; they are no formats. */
+extern const struct view explain_view, kill_view;
+/* Is it a rule or a client library (or the list of either), which can be explained without a look? */
+bool explain_knows(const char *word);
+/* … which is done here. */
+void explain_word(const struct view_context *context, const char *word);
 
 #endif

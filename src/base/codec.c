@@ -150,6 +150,7 @@ static const struct field backend_fields[] = {
 	F(backend, client_port, "client_port", U16),
 	F(backend, state, "state", U8),
 	F(backend, walsender, "walsender", U8),
+	F(backend, pid_in_ns, "pid_in_ns", U32),
 	F(backend, user, "user", TEXT),
 	F(backend, database, "database", TEXT),
 	F(backend, activity, "activity", TEXT),

@@ -17,6 +17,14 @@ const struct server_row *connection_server(
 /* The most connections that one pool of this process holds without being asked for more. */
 __u64 process_pool(const struct process_row *process);
 
+/* holding.c: does this one process open more and more? */
+bool process_is_growing(
+	const struct snapshot *snapshot, const struct process_row *process, __u64 threshold);
+
+/* predicates.c: who has this connection though he did not open it; NULL: it has no such heir. */
+const struct holder_row *connection_heir(
+	const struct process_row *process, const struct connection_row *connection);
+
 /* advice.c: the rule's advice, in the words of the client library if it is known. */
 char *advice_of(const struct finding *finding);
 

@@ -165,6 +165,14 @@ static bool is_growing(const struct process_row *p, const struct course *c, __u6
 	       c->open[QUARTERS] - c->open[1] >= threshold;
 }
 
+bool process_is_growing(const struct snapshot *s, const struct process_row *p, __u64 threshold)
+{
+	struct course course;
+
+	return p->counts.open > process_pool(p) && course_of(s, p, &course) &&
+	       is_growing(p, &course, threshold);
+}
+
 bool growing_holds(const struct look *look, struct finding *f)
 {
 	const struct process_row *worst = NULL;

@@ -44,9 +44,9 @@ static const char *orphan_end(const struct orphan_row *o, char *out, size_t size
 }
 
 /* A backend needs a moment to notice; only one that stays is a lost slot. */
-static bool orphan_stays(const struct look *look, const struct orphan_row *o)
+bool orphan_stays(const struct snapshot *s, const struct orphan_row *o)
 {
-	return !o->since || look->snapshot->now - o->since >= SECOND;
+	return !o->since || s->now - o->since >= SECOND;
 }
 
 bool orphan_slot_holds(const struct look *look, struct finding *f)
@@ -59,7 +59,7 @@ bool orphan_slot_holds(const struct look *look, struct finding *f)
 	for (size_t i = 0; i < in->orphan_count; i++) {
 		const struct orphan_row *o = &in->orphans[i];
 
-		if (!orphan_stays(look, o))
+		if (!orphan_stays(look->snapshot, o))
 			continue;
 		count++;
 		if (!first || (o->since && o->since < first->since))
@@ -89,7 +89,8 @@ bool orphan_slot_holds(const struct look *look, struct finding *f)
 }
 
 /* Somebody has it, and it is not the one who opened it: not that pid, or no longer that program. */
-static const struct holder_row *heir(const struct process_row *p, const struct connection_row *c)
+const struct holder_row *connection_heir(
+	const struct process_row *p, const struct connection_row *c)
 {
 	if (c->ended_at || !c->holder_count)
 		return NULL;
@@ -109,7 +110,7 @@ bool inherited_holds(const struct look *look, struct finding *f)
 		const struct process_row *p = &look->group->processes[i];
 
 		for (size_t c = 0; c < p->connection_count; c++) {
-			const struct holder_row *h = heir(p, &p->connections[c]);
+			const struct holder_row *h = connection_heir(p, &p->connections[c]);
 
 			if (!h)
 				continue;

@@ -10,6 +10,11 @@
 #include "base/mem.h"
 #include "diagnose/diagnose.h"
 
+/* What budget_prove() adds where max_connections is known. */
+#define BUDGET                                                                                     \
+	"max_connections reserved others process_peak concurrent safe_processes "                  \
+	"recommended_limit"
+
 const struct rule_row rule_rows[RULES] = {
 	[RULE_ABANDONED] = {.id = "abandoned",
 		.severity = SEVERITY_LEAK,
@@ -21,6 +26,7 @@ const struct rule_row rule_rows[RULES] = {
 		.taken_back = "never: what was left behind stays counted",
 		.advice = "close the client before the process ends, in a finally block, also on "
 			  "errors and before process.exit() or os._exit()",
+		.evidence = "abandoned connections",
 		.holds = abandoned_holds},
 	[RULE_IDLE_HOARD] = {.id = "idle-hoard",
 		.severity = SEVERITY_WARNING,
@@ -28,10 +34,14 @@ const struct rule_row rule_rows[RULES] = {
 		.unit = "idle connections that the processes of one script may have together",
 		.what = "Connections that nobody uses take slots that others need. One process "
 			"whose pool idles within its size is healthy and never named; one that "
-			"idles on more than a pool, or many that idle together, are.",
+			"idles on more than a pool, or many that idle together, are. A leak, not a "
+			"warning, where they are a "
+			"quarter of the server's slots or more.",
 		.taken_back = "when they are closed or used again",
 		.advice = "close clients when the work is done, or share one small pool per "
 			  "process",
+		.evidence = "processes open idle older oldest " BUDGET,
+		.ended_by_kill = true,
 		.holds = idle_hoard_holds},
 	[RULE_GROWING] = {.id = "growing",
 		.severity = SEVERITY_LEAK,
@@ -43,6 +53,8 @@ const struct rule_row rule_rows[RULES] = {
 		.taken_back = "when the number of open connections no longer rises",
 		.advice = "create the client once, outside the loop or request handler, and close "
 			  "what is created per use",
+		.evidence = "pid open rise window per_minute unused " BUDGET,
+		.ended_by_kill = true,
 		.holds = growing_holds},
 	[RULE_FAN_OUT] = {.id = "fan-out",
 		.severity = SEVERITY_WARNING,
@@ -54,6 +66,8 @@ const struct rule_row rule_rows[RULES] = {
 		.taken_back = "when fewer processes hold connections",
 		.advice = "make the pool smaller, run fewer processes at once, or put a pooler "
 			  "(pgbouncer, transaction mode) in between",
+		.evidence = BUDGET " processes product slots",
+		.ended_by_kill = true,
 		.holds = fan_out_holds},
 	[RULE_ORPHAN_SLOT] = {.id = "orphan-slot",
 		.severity = SEVERITY_LEAK,
@@ -67,6 +81,7 @@ const struct rule_row rule_rows[RULES] = {
 		.advice = "set client_connection_check_interval = '10s' (PostgreSQL 14 or newer) "
 			  "so that a backend notices; end one by hand with "
 			  "pg_terminate_backend()",
+		.evidence = "orphan_slots backend_pid oldest client_pid",
 		.holds = orphan_slot_holds},
 	[RULE_INHERITED] = {.id = "inherited",
 		.severity = SEVERITY_WARNING,
@@ -79,6 +94,8 @@ const struct rule_row rule_rows[RULES] = {
 		.advice = "connect after fork, not before; keep descriptors close-on-exec; "
 			  "dispose of the pool in the child (SQLAlchemy: "
 			  "engine.dispose(close=False))",
+		.evidence = "inherited opener_pid holder_pid",
+		.ended_by_kill = true,
 		.holds = inherited_holds},
 	[RULE_CHURN] = {.id = "churn",
 		.severity = SEVERITY_NOTE,
@@ -89,6 +106,7 @@ const struct rule_row rule_rows[RULES] = {
 			"are not counted.",
 		.taken_back = "when it no longer opens connection after connection",
 		.advice = "keep one connection or a small pool for the life of the process",
+		.evidence = "pid connections window opened",
 		.holds = churn_holds},
 	[RULE_FD_LEAK] = {.id = "fd-leak",
 		.severity = SEVERITY_WARNING,
@@ -99,6 +117,7 @@ const struct rule_row rule_rows[RULES] = {
 		.taken_back = "when the descriptor is closed",
 		.advice = "these cost a descriptor, not a slot: handle the client's error event "
 			  "and close it",
+		.evidence = "fd_leak",
 		.holds = fd_leak_holds},
 	[RULE_VICTIM] = {.id = "victim",
 		.severity = SEVERITY_NOTE,
@@ -109,6 +128,7 @@ const struct rule_row rule_rows[RULES] = {
 		.taken_back = "never: a refusal stays counted",
 		.advice = "nothing is wrong with it: mend who holds the slots; let it wait and try "
 			  "again",
+		.evidence = "refused culprit_open culprit_idle culprit_peak",
 		.holds = victim_holds},
 	[RULE_RELAY] = {.id = "relay",
 		.severity = SEVERITY_NOTE,
@@ -118,6 +138,7 @@ const struct rule_row rule_rows[RULES] = {
 			"many is its work; who is behind it is seen on its own port.",
 		.taken_back = "never: it stays one",
 		.advice = "watch its port too (-P 5432,6432) to see who is behind it",
+		.evidence = "open peak",
 		.holds = relay_holds},
 	[RULE_LEFT_OPEN] = {.id = "left-open",
 		.severity = SEVERITY_LEAK,
@@ -127,6 +148,8 @@ const struct rule_row rule_rows[RULES] = {
 			"something that it started keeps connections.",
 		.taken_back = "when they are closed",
 		.advice = "wait for the processes that the command starts, or end them with it",
+		.evidence = "open grace",
+		.ended_by_kill = true,
 		.holds = left_open_holds},
 };
 
@@ -171,6 +194,7 @@ static void try_rule(struct findings *out, struct look *look, enum rule rule,
 	f->instance = look->instance;
 	f->client = client_of(look->group);
 	look->threshold = settings->threshold[rule] ? settings->threshold[rule] : row->threshold;
+	f->threshold = look->threshold;
 	if (!row->holds(look, f))
 		return;
 	f->advice = advice_of(f);

@@ -30,6 +30,7 @@ static void orphan_add(
 	orphan = &row->orphans[row->orphan_count++];
 	*orphan = (struct orphan_row){
 		.backend_pid = backend->event.process.pid,
+		.backend_pid_in_ns = backend->event.pid_in_ns,
 		.user = text_or_empty(backend->event.user),
 		.database = text_or_empty(backend->event.database),
 		.activity = text_or_empty(backend->event.activity),

@@ -287,6 +287,7 @@ static void backend_join(struct model *model, struct backend *backend)
 		conn->told = xcalloc(1, sizeof(*conn->told));
 	conn->told->backend = backend->event.process;
 	conn->told->postmaster = backend->event.postmaster;
+	conn->told->pid_in_ns = backend->event.pid_in_ns;
 	conn->told->snapshot = model->snapshots;
 	name_put(conn->told->user, backend->event.user);
 	name_put(conn->told->database, backend->event.database);

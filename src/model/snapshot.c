@@ -143,7 +143,7 @@ static void connection_row_wire(struct connection_row *row, const struct event_w
 	row->database = wire->database;
 	row->application = wire->application;
 	row->activity = "";
-	row->backend_pid = wire->backend_pid;
+	row->backend_pid = row->backend_pid_in_ns = wire->backend_pid;
 	row->encryption = (enum encryption)wire->encryption;
 	row->purpose = (enum purpose)wire->purpose;
 	row->sqlstate = wire->sqlstate;
@@ -161,6 +161,8 @@ static void connection_row_told(
 	if (!told)
 		return;
 	row->backend_pid = told->backend.pid;
+	if (told->pid_in_ns)
+		row->backend_pid_in_ns = told->pid_in_ns;
 	if (*told->user)
 		row->user = told->user;
 	if (*told->database)

@@ -30,7 +30,8 @@ struct process {
 struct told {
 	struct process_key backend, postmaster;
 	char user[EVENT_NAME], database[EVENT_NAME], activity[EVENT_NAME]; /* "": not known */
-	__u32 snapshot; /* when it was last joined */
+	__u32 pid_in_ns; /* as its server counts it; 0: not known */
+	__u32 snapshot;  /* when it was last joined */
 };
 
 struct connection {

@@ -31,6 +31,7 @@ struct host_server {
 	enum server_kind kind;
 	struct server_limits limits;
 	char *program, *data_directory; /* NULL: not known */
+	bool contained;                 /* it counts pids otherwise than we do */
 	__u32 seen;                     /* number of the last snapshot that found it */
 	UT_hash_handle hh;
 };
@@ -145,6 +146,7 @@ static void server_examine(struct host_server *server)
 		limits_read(server, root, data);
 		if (server->limits.version) {
 			server->kind = SERVER_POSTGRESQL;
+			server->contained = own_pid(pid) != pid;
 			server->data_directory = link_read(pid, "cwd");
 		}
 	}
@@ -353,15 +355,17 @@ static void title_read(
 static void push_backend(
 	struct live *live, const struct host_server *server, const struct server_capture *c)
 {
-	union event event = {.backend = {
-				     .head = {EVENT_BACKEND, sizeof(event.backend), c->head.time},
-				     .cookie = c->peer,
-				     .process = c->holder,
-				     .postmaster = c->parent,
-				     .local = c->local,
-				     .client_port = c->client_port,
-				     .state = c->state,
-			     }};
+	union event event = {
+		.backend = {
+			.head = {EVENT_BACKEND, sizeof(event.backend), c->head.time},
+			.cookie = c->peer,
+			.process = c->holder,
+			.postmaster = c->parent,
+			.local = c->local,
+			.client_port = c->client_port,
+			.state = c->state,
+			.pid_in_ns = server->contained ? own_pid(c->holder.pid) : c->holder.pid,
+		}};
 	struct title title;
 	char *arena, *to;
 

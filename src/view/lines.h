@@ -9,6 +9,7 @@ void lines_event(const struct view_context *, const struct model *, const union 
 
 void lines_transition(const struct view_context *, const struct model *, const struct transition *);
 
-extern const struct view text_view, json_view, ndjson_view, openmetrics_view, html_view, trace_view;
+extern const struct view text_view, lines_view, json_view, ndjson_view, openmetrics_view, html_view,
+	trace_view;
 
 #endif

@@ -13,18 +13,11 @@
 #include "base/text.h"
 #include "view/format.h"
 #include "view/lines.h"
+#include "view/prose.h"
 #include "view/servers.h"
+#include "view/text_rows.h"
 
 #define NAME_LEAST 15 /* columns a script's name gets on the narrowest terminal */
-
-static void print_name(const struct view_context *c, const char *name, size_t columns)
-{
-	char cut[4096], *clean = text_clean(name, strlen(name));
-
-	text_cut(cut, sizeof(cut), clean, columns, c->ascii);
-	fputs(cut, c->out);
-	free(clean);
-}
 
 static void print_ports(const struct view_context *c, const struct event_session *session)
 {
@@ -40,7 +33,7 @@ static void print_command(const struct view_context *c, const struct event_comma
 	if (command->ended)
 		format_exit(exit, sizeof(exit), command->exit_code);
 	fputs("Command: ", c->out);
-	print_name(c, words, c->columns > 60 ? c->columns - 36 : 24);
+	prose_name(c, words, c->columns > 60 ? c->columns - 36 : 24);
 	fprintf(c->out, " (%s)\n", exit);
 	free(words);
 }
@@ -164,106 +157,6 @@ static size_t name_columns(const struct view_context *c, const struct snapshot *
 	return c->columns > used + NAME_LEAST ? c->columns - used : NAME_LEAST;
 }
 
-static const char *ending_detail(const struct connection_row *row, char *out, size_t size)
-{
-	char exit[32];
-
-	if (row->manner == MANNER_EXIT) {
-		format_exit(exit, sizeof(exit), row->exit_code);
-		snprintf(out, size, "%s by pid %u (%s)", ending_name(row->ending), row->closer.pid,
-			exit);
-	} else if (row->closer.pid) {
-		snprintf(out, size, "%s by pid %u (%s)", ending_name(row->ending), row->closer.pid,
-			manner_name(row->manner));
-	} else if (row->ended_at) {
-		snprintf(out, size, "%s (%s)%s", ending_name(row->ending), manner_name(row->manner),
-			row->held ? ", descriptor still open" : "");
-	} else {
-		char idle[24];
-
-		text_age(idle, sizeof(idle), row->idle);
-		snprintf(out, size, "open, idle %s", idle);
-	}
-	return out;
-}
-
-/* One fact of the wire, after the ones before it. */
-static void print_fact(const struct view_context *c, bool *any, const char *what, const char *value)
-{
-	if (!*value)
-		return;
-	fputs(*any ? ", " : "                ", c->out);
-	fprintf(c->out, "%s%s", what, *what ? " " : "");
-	print_name(c, value, 64);
-	*any = true;
-}
-
-static void print_wire(const struct view_context *c, const struct connection_row *row)
-{
-	char backend[16] = "";
-	bool any = false;
-
-	if (row->backend_pid)
-		snprintf(backend, sizeof(backend), "%u", row->backend_pid);
-	if (row->ending == ENDING_REFUSED)
-		print_fact(
-			c, &any, "refused", row->refusal_inferred ? "(inferred)" : row->sqlstate);
-	print_fact(c, &any, "", row->message);
-	if (row->purpose != PURPOSE_SESSION && row->purpose != PURPOSE_UNKNOWN)
-		print_fact(c, &any, "for", purpose_name(row->purpose));
-	print_fact(c, &any, "user", row->user);
-	print_fact(c, &any, "database", row->database);
-	print_fact(c, &any, "application", row->application);
-	print_fact(c, &any, "backend", backend);
-	print_fact(c, &any, "", row->activity);
-	if (row->encryption > ENCRYPTION_NONE)
-		print_fact(c, &any, "over", encryption_name(row->encryption));
-	if (any)
-		fputc('\n', c->out);
-}
-
-static void print_connection(const struct view_context *c, const struct connection_row *row)
-{
-	char age[24], server[160], detail[160];
-
-	text_age(age, sizeof(age), row->age);
-	server_text(server, sizeof(server), &row->server, row->server_path);
-	fprintf(c->out, "            %s%s  ", row->at_least ? ">" : "", age);
-	if (row->server.family != AF_UNIX)
-		fprintf(c->out, "port %u -> ", row->local_port);
-	print_name(c, server, sizeof(server));
-	fprintf(c->out, "  %s", ending_detail(row, detail, sizeof(detail)));
-	for (size_t i = 0; i < row->holder_count; i++)
-		fprintf(c->out, "%spid %u fd %d", i ? ", " : "; held by ", row->holders[i].pid,
-			row->holders[i].fd);
-	fputc('\n', c->out);
-	print_wire(c, row);
-}
-
-static void print_process(const struct view_context *c, const struct process_row *p)
-{
-	char exit[32];
-
-	fprintf(c->out, "        pid %u", p->key.pid);
-	if (p->gone) {
-		format_exit(exit, sizeof(exit), p->exit_code);
-		fprintf(c->out, " (gone, %s)", exit);
-	}
-	fputs(": ", c->out);
-	if (p->identity) {
-		char *argv = format_argv(p->identity);
-
-		print_name(c, *argv ? argv : "(no command line)",
-			c->columns > 40 ? c->columns - 24 : 24);
-		free(argv);
-	} else {
-		fputs("(gone before it could be read)", c->out);
-	}
-	fputc('\n', c->out);
-	for (size_t i = 0; i < p->connection_count; i++)
-		print_connection(c, &p->connections[i]);
-}
-
 /* "pg_activity (monitoring)" */
 static void print_group_name(
 	const struct view_context *c, const struct snapshot *s, const struct group_row *row)
@@ -271,7 +164,7 @@ static void print_group_name(
 	const char *role = role_name(group_role(s, row));
 	size_t taken = *role ? strlen(role) + 3 : 0, columns = name_columns(c, s);
 
-	print_name(c, row->name, columns > taken + 8 ? columns - taken : 8);
+	prose_name(c, row->name, columns > taken + 8 ? columns - taken : 8);
 	if (*role)
 		fprintf(c->out, " (%s)", role);
 	fputc('\n', c->out);
@@ -291,31 +184,10 @@ static void print_groups(const struct view_context *c, const struct snapshot *s)
 		if (detail && row->wrapper)
 			fprintf(c->out, "        started by %s\n", row->wrapper);
 		for (size_t i = 0; detail && i < row->process_count; i++)
-			print_process(c, &row->processes[i]);
+			text_process(c, &row->processes[i]);
 	}
 	if (s->groups_hidden)
 		fprintf(c->out, "        … and %zu more (--rows 0 shows all)\n", s->groups_hidden);
-}
-
-/* Words of a sentence, indented, broken before the last column. */
-static void print_wrapped(const struct view_context *c, const char *words)
-{
-	char *text = text_clean(words, strlen(words)); /* names of scripts are foreign text */
-	size_t column = 0, most = c->columns > 20 ? c->columns - 4 : 16;
-
-	for (const char *at = text; *at;) {
-		size_t n = strcspn(at, " ");
-
-		if (column && column + 1 + n > most) {
-			fputc('\n', c->out);
-			column = 0;
-		}
-		fprintf(c->out, "%s%.*s", column ? " " : "    ", (int)n, at);
-		column += n + (column ? 1 : 0);
-		at += n + (at[n] ? 1 : 0);
-	}
-	fputs(".\n", c->out);
-	free(text);
 }
 
 /* "node-postgres (node_modules/pg 8.16.3); scripts/seed.js:2: new Pool(...); never disconnects" */
@@ -332,7 +204,7 @@ static void print_client(const struct view_context *c, const struct event_proces
 		e->source ? e->source : "", e->source && e->source[first] ? " and more" : "",
 		closes);
 
-	print_wrapped(c, line);
+	prose_sentence(c, line);
 	free(line);
 }
 
@@ -342,15 +214,15 @@ static void print_finding(const struct view_context *c, const struct finding *f)
 	char budget[256];
 
 	fprintf(c->out, "\n%s: %s: ", severity_name(f->severity), rule_rows[f->rule].id);
-	print_name(c, subject, 60);
+	prose_name(c, subject, 60);
 	fputc('\n', c->out);
-	print_wrapped(c, f->sentence);
+	prose_sentence(c, f->sentence);
 	if (f->client && rule_is_about_code(f->rule))
 		print_client(c, f->client);
 	budget_text(budget, sizeof(budget), &f->budget);
 	if (*budget)
-		print_wrapped(c, budget);
-	print_wrapped(c, f->advice);
+		prose_sentence(c, budget);
+	prose_sentence(c, f->advice);
 }
 
 static void print_resolved(
@@ -363,10 +235,10 @@ static void print_resolved(
 
 		format_clock(clock, sizeof(clock), s->session, r->resolved_at);
 		fprintf(c->out, "\nresolved at %s: %s: ", clock, rule_rows[r->rule].id);
-		print_name(c, r->subject, 50);
+		prose_name(c, r->subject, 50);
 		fputc('\n', c->out);
 		snprintf(sentence, sizeof(sentence), "was: %s", r->sentence);
-		print_wrapped(c, sentence);
+		prose_sentence(c, sentence);
 	}
 }
 
@@ -413,6 +285,15 @@ static void text_report(
 const struct view text_view = {
 	.name = "text",
 	.help = "a table for people; event lines while it runs",
+	.event = lines_event,
+	.transition = lines_transition,
+	.report = text_report,
+};
+
+const struct view lines_view = {
+	.streams = true,
+	.name = "lines",
+	.help = "event lines, then the table; also of a recording or a bounded watch",
 	.event = lines_event,
 	.transition = lines_transition,
 	.report = text_report,

@@ -4,8 +4,8 @@
 
 #include "view/lines.h"
 
-const struct view *const views[] = {
-	&text_view, &json_view, &ndjson_view, &openmetrics_view, &html_view, &trace_view, NULL};
+const struct view *const views[] = {&text_view, &lines_view, &json_view, &ndjson_view,
+	&openmetrics_view, &html_view, &trace_view, NULL};
 
 const struct view *view_find(const char *name)
 {

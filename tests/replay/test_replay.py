@@ -24,6 +24,9 @@ VIEWS = {
     "metrics.txt": ["--older", "1s", "-o", "openmetrics"],
     "events.ndjson": ["--older", "1s", "-o", "ndjson"],
     "trace.json": ["--older", "1s", "-o", "trace"],
+    "lines.txt": ["--older", "1s", "-o", "lines"],
+    "explain.txt": ["--older", "1s", "--explain", "scripts/"],
+    "plan.txt": ["--older", "1s", "--kill-plan"],
 }
 
 

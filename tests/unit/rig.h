@@ -6,6 +6,7 @@
 #ifndef RIG_H
 #define RIG_H
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -153,6 +154,18 @@ static inline void rig_open(
 		rig_connection(r, g, p, idle + SECOND, idle, ENDING_NONE, 0);
 }
 
+/* Every number that is given is one that the rule's row names. */
+static inline void rig_check_evidence(const struct finding *f)
+{
+	for (size_t i = 0; i < f->evidence_count; i++) {
+		char name[64], names[512];
+
+		snprintf(name, sizeof(name), " %s ", f->evidence[i].name);
+		snprintf(names, sizeof(names), " %s ", rule_rows[f->rule].evidence);
+		assert_non_null(strstr(names, name));
+	}
+}
+
 /* The finding of that rule, or NULL. */
 static inline const struct finding *rig_find(struct rig *r, enum rule rule, const char *subject)
 {
@@ -160,6 +173,8 @@ static inline const struct finding *rig_find(struct rig *r, enum rule rule, cons
 	struct findings *f = findings_of(&r->s, &settings);
 
 	rig_keep(NULL, f);
+	for (size_t i = 0; i < f->count; i++)
+		rig_check_evidence(&f->rows[i]);
 	for (size_t i = 0; i < f->count; i++)
 		if (f->rows[i].rule == rule && !strcmp(finding_subject(&f->rows[i]), subject))
 			return &f->rows[i];

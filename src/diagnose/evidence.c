@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* evidence.c: what the numbers of the proofs say: one name means the same in every rule. */
+#include <string.h>
+
+#include "diagnose/diagnose.h"
+
+static const struct {
+	const char *name, *help;
+} rows[] = {
+	{"abandoned", "connections that were open when their process ended"},
+	{"backend_pid", "the server's process that has the oldest such slot"},
+	{"client_pid", "the process that had the other end of it"},
+	{"concurrent", "most of its processes with a connection at once"},
+	{"connections", "connections it was judged by"},
+	{"culprit_idle", "… and idle there"},
+	{"culprit_open", "connections open at the script that holds the most"},
+	{"culprit_peak", "… and the most that it had open at once"},
+	{"fd_leak", "descriptors still open a second after the server's goodbye"},
+	{"grace", "how long the command's children had"},
+	{"holder_pid", "a process that has one and did not open it"},
+	{"idle", "of the open ones: no byte either way for longer than `older`"},
+	{"inherited", "connections that only others than their opener have"},
+	{"max_connections", "slots that the server has"},
+	{"older", "how long without a byte counts as idle (--older)"},
+	{"oldest", "age of the oldest open one; of slots: since the client's end"},
+	{"open", "connections open now"},
+	{"opened", "connections it opened while watched"},
+	{"opener_pid", "the process that opened it"},
+	{"orphan_slots", "slots whose client has been gone for a second or more"},
+	{"others", "slots that everybody else takes now"},
+	{"peak", "most open at once"},
+	{"per_minute", "growth of the open ones"},
+	{"pid", "the process that does it the most"},
+	{"process_peak", "most connections of one of its processes"},
+	{"processes", "processes with open connections"},
+	{"product", "processes x process_peak"},
+	{"recommended_limit",
+		"(max_connections - reserved - others) / concurrent: connections for each"},
+	{"refused", "connections turned away because the slots were taken"},
+	{"reserved", "slots for superusers and pg_use_reserved_connections"},
+	{"rise", "open now, less those open at the start of `window`"},
+	{"safe_processes", "(max_connections - reserved - others) / process_peak: as many may run"},
+	{"slots", "slots there is room for"},
+	{"unused", "of the open ones: no byte in the last quarter of `window`"},
+	{"window", "how long it was watched for this"},
+};
+
+const char *evidence_help(const char *name)
+{
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (!strcmp(rows[i].name, name))
+			return rows[i].help;
+	return "";
+}
