@@ -141,7 +141,7 @@ check-packages: all
 
 # libFuzzer with ASan and UBSan; FUZZ_SECONDS each, seeds in tests/fuzz/seeds/.
 FUZZ_FLAGS   := -g -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
-FUZZ_SECONDS ?= 10
+FUZZ_SECONDS ?= 5
 
 $(BUILD)/fuzz/%.o: %.c
 	$(say) FUZZ $<
@@ -150,7 +150,10 @@ $(BUILD)/fuzz/%.o: %.c
 
 $(BUILD)/fuzz/fuzz_%: $(BUILD)/fuzz/tests/fuzz/fuzz_%.o $(PURE:$(BUILD)/%=$(BUILD)/fuzz/%)
 	$(say) LINK $@
-	$(Q)$(CLANG) $(FUZZ_FLAGS) -fsanitize=fuzzer $^ $(LDLIBS) -o $@
+	$(Q)$(CLANG) $(FUZZ_FLAGS) -fsanitize=fuzzer $^ $(FUZZ_LINK) $(LDLIBS) -o $@
+
+# argp ends the program when an option is wrong; the fuzzer wants to go on.
+$(BUILD)/fuzz/fuzz_options: FUZZ_LINK := -Wl,--wrap=argp_parse,--wrap=argp_error,--wrap=regcomp
 
 check-fuzz: $(FUZZERS)
 	$(Q)for fuzzer in $(FUZZERS); do \

@@ -3,28 +3,85 @@
  * hostile client harmless. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/types.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
+#include <utlist.h>
 
 #include "base/mem.h"
 #include "serve.h"
 
 #define CLIENTS_MOST   32   /* at once; more wait to be accepted */
-#define CLIENT_SECONDS 10   /* without progress, then it is cut off */
+#define CLIENT_SECONDS 10   /* in all, then it is cut off, however busy it looks */
+#define CROWDED_MS     1000 /* the same while others wait */
 #define CLIENT_MEMORY  8192 /* bytes for its request */
 #define RUNS_AT_ONCE   16   /* before others have their turn */
 
+/* One that is connected. */
+struct client {
+	struct client *prev, *next;
+	int fd;
+	__u64 since; /* ms */
+};
+
 struct serve {
 	struct MHD_Daemon *daemon;
+	struct client *clients; /* oldest first */
+	size_t count;
 	serve_page *page;
 	void *data;
 	int fd;
 	struct sockaddr_storage address;
 };
+
+static __u64 now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (__u64)now.tv_sec * 1000 + (__u64)now.tv_nsec / 1000000;
+}
+
+static void on_client(void *data, struct MHD_Connection *connection, void **context,
+	enum MHD_ConnectionNotificationCode what)
+{
+	struct serve *serve = data;
+	struct client *client = *context;
+
+	if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+		*context = client = xcalloc(1, sizeof(*client));
+		client->fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)
+				     ->connect_fd;
+		client->since = now_ms();
+		DL_APPEND(serve->clients, client);
+		serve->count++;
+	} else {
+		DL_DELETE(serve->clients, client);
+		serve->count--;
+		free(client);
+	}
+}
+
+/* A client that sends a byte now and then is never without progress: its time is counted from its
+ * begin. With all places taken the oldest has to go sooner. Returns ms to the next that is due. */
+static int cut_off(const struct serve *serve)
+{
+	__u64 now = now_ms(),
+	      most = serve->count == CLIENTS_MOST ? CROWDED_MS : CLIENT_SECONDS * 1000;
+	struct client *client;
+
+	DL_FOREACH (serve->clients, client) {
+		if (now - client->since < most)
+			return (int)(most - (now - client->since));
+		shutdown(client->fd, SHUT_RDWR);
+	}
+	return -1;
+}
 
 static enum MHD_Result answer(
 	struct MHD_Connection *client, unsigned status, const char *type, char *text, size_t length)
@@ -40,6 +97,8 @@ static enum MHD_Result answer(
 	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
 	MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
 	MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+	/* One answer each: nobody keeps a place for later. */
+	MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
 	if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
 		MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
 	result = MHD_queue_response(client, status, response);
@@ -112,7 +171,8 @@ int serve_open(
 	serve->daemon = MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, on_request, serve,
 		MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, CLIENTS_MOST,
 		MHD_OPTION_CONNECTION_TIMEOUT, CLIENT_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-		(size_t)CLIENT_MEMORY, MHD_OPTION_END);
+		(size_t)CLIENT_MEMORY, MHD_OPTION_NOTIFY_CONNECTION, on_client, serve,
+		MHD_OPTION_END);
 	if (!serve->daemon) {
 		close(fd);
 		free(serve);
@@ -144,16 +204,29 @@ void serve_address(const struct serve *serve, char *out, size_t size)
 			ntohs(six->sin6_port));
 }
 
+/* A full house does not listen, and only the next run after a place is free opens the door. */
+static bool run_once(struct serve *serve)
+{
+	bool full = serve->count == CLIENTS_MOST;
+
+	MHD_run(serve->daemon);
+	return full && serve->count < CLIENTS_MOST;
+}
+
 int serve_run(struct serve *serve)
 {
 	MHD_UNSIGNED_LONG_LONG ms;
 
 	for (int i = 0; i < RUNS_AT_ONCE; i++) {
-		MHD_run(serve->daemon);
+		bool again = run_once(serve);
+		int due = cut_off(serve);
+
+		if (again)
+			continue;
 		if (MHD_get_timeout(serve->daemon, &ms) != MHD_YES)
-			return -1;
+			return due;
 		if (ms)
-			return ms > 1000 ? 1000 : (int)ms;
+			return due >= 0 && (unsigned)due < ms ? due : ms > 1000 ? 1000 : (int)ms;
 	}
 	return 1;
 }

@@ -21,6 +21,7 @@
 
 #include "base/mem.h"
 #include "stream/live.h"
+#include "stream/proc_text.h"
 #include "stream/server_limits.h"
 #include "stream/server_title.h"
 
@@ -73,17 +74,14 @@ static int folder_open(__u32 pid, const char *name)
 	return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 }
 
-/* Its pid as it counts itself: the last number of NSpid. */
+/* Its pid as it counts itself; 0: not known. */
 static __u32 own_pid(__u32 pid)
 {
-	char buffer[4096], *at;
+	char buffer[4096];
 	__u32 own = 0;
 
-	if (proc_read(pid, "status", buffer, sizeof(buffer)) <= 0)
-		return 0;
-	at = strstr(buffer, "\nNSpid:");
-	for (at = at ? at + 7 : NULL; at && *at == '\t';)
-		own = (__u32)strtoul(at + 1, &at, 10);
+	if (proc_read(pid, "status", buffer, sizeof(buffer)) > 0)
+		status_parse(buffer, NULL, &own);
 	return own;
 }
 
@@ -307,26 +305,18 @@ static struct host_server *postmaster_of(struct live *live,
 	return NULL;
 }
 
-/* Room for a title, arg_start to env_end of /proc/PID/stat; 0: not this process, or not told. */
+/* Room for a title, arg_start to env_end; 0: not this process, or not told. */
 static size_t title_room(const struct process_key *key)
 {
-	char buffer[2048], *at;
-	unsigned long long start, arg_start, env_end;
 	__u64 tick = 1000000000ull / (__u64)sysconf(_SC_CLK_TCK);
+	struct proc_stat stat;
+	char buffer[2048];
 
-	if (proc_read(key->pid, "stat", buffer, sizeof(buffer)) <= 0)
+	if (proc_read(key->pid, "stat", buffer, sizeof(buffer)) <= 0 || !stat_parse(&stat, buffer))
 		return 0;
-	at = strrchr(buffer, ')');
-	/* Behind the name: fields 3 to 21, starttime (22), 23 to 47, arg_start (48), arg_end,
-	 * env_start, env_end (51). */
-	if (!at || sscanf(at + 1,
-			   "%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%llu"
-			   "%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*"
-			   "s%*s"
-			   "%llu%*s%*s%llu",
-			   &start, &arg_start, &env_end) != 3)
-		return 0;
-	return start == key->start / tick && env_end > arg_start ? env_end - arg_start : 0;
+	return stat.start == key->start / tick && stat.env_end > stat.arg_start
+		       ? stat.env_end - stat.arg_start
+		       : 0;
 }
 
 static bool is_transient(const char *activity)

@@ -16,6 +16,7 @@
 #include "base/redact.h"
 #include "stream/library.h"
 #include "stream/proc.h"
+#include "stream/proc_text.h"
 
 /* Strings are kept as offsets + 1 while the arena may still move; identity_settle() turns them
  * into pointers. */
@@ -78,34 +79,26 @@ ssize_t proc_read(__u32 pid, const char *name, char *buffer, size_t size)
 	return length;
 }
 
-/* comm may hold spaces and brackets: the fields begin behind the last ')'. A zombie has no command
- * line any more: asking it would put nothing in the place of a name. */
-static int proc_stat(__u32 pid, __u32 *parent, __u64 *start_ticks)
+/* A zombie has no command line any more: asking it would put nothing in the place of a name. */
+static int stat_read(__u32 pid, struct proc_stat *out)
 {
-	char buffer[1024], *at, state;
-	unsigned int ppid;
-	unsigned long long start;
+	char buffer[1024];
 
-	if (proc_read(pid, "stat", buffer, sizeof(buffer)) <= 0)
+	if (proc_read(pid, "stat", buffer, sizeof(buffer)) <= 0 || !stat_parse(out, buffer) ||
+		out->state == 'Z' || out->state == 'X')
 		return -ESRCH;
-	at = strrchr(buffer, ')');
-	if (!at ||
-		sscanf(at + 2,
-			"%c %u %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d "
-			"%*d %llu",
-			&state, &ppid, &start) != 3 ||
-		state == 'Z' || state == 'X')
-		return -ESRCH;
-	*parent = ppid;
-	*start_ticks = start;
 	return 0;
 }
 
 bool proc_is(const struct process_key *key, __u32 *parent)
 {
-	__u64 tick = 1000000000ull / (__u64)sysconf(_SC_CLK_TCK), start;
+	__u64 tick = 1000000000ull / (__u64)sysconf(_SC_CLK_TCK);
+	struct proc_stat stat;
 
-	return proc_stat(key->pid, parent, &start) == 0 && start == key->start / tick;
+	if (stat_read(key->pid, &stat) || stat.start != key->start / tick)
+		return false;
+	*parent = stat.parent;
+	return true;
 }
 
 static const char *put_link(struct identity *id, __u32 pid, const char *name)
@@ -163,13 +156,12 @@ static void put_cmdline(struct identity *id, __u32 pid, bool redact, const char 
 static void put_ancestors(struct identity *id, __u32 parent, bool redact)
 {
 	struct event_process *e = &id->event;
-	__u64 start;
+	struct proc_stat stat;
 
 	while (parent > 1 && e->ancestor_count < EVENT_ANCESTORS) {
 		struct ancestor *a = &e->ancestors[e->ancestor_count];
-		__u32 next;
 
-		if (proc_stat(parent, &next, &start))
+		if (stat_read(parent, &stat))
 			return;
 		a->pid = parent;
 		a->comm = put_comm(id, parent);
@@ -177,7 +169,7 @@ static void put_ancestors(struct identity *id, __u32 parent, bool redact)
 		if (!a->argv)
 			a->argv = arena_put(id, "", 0);
 		e->ancestor_count++;
-		parent = next;
+		parent = stat.parent;
 	}
 }
 
@@ -190,52 +182,18 @@ static void put_user(struct identity *id)
 		id->event.user = arena_put(id, pw.pw_name, strlen(pw.pw_name));
 }
 
-/* A container id is the longest run of at least 12 hex digits in a cgroup path's last parts. */
-static const char *put_container(struct identity *id, const char *path)
-{
-	const char *best = NULL;
-	size_t most = 31;
-
-	for (const char *at = path; *at;) {
-		size_t run = strspn(at, "0123456789abcdef");
-
-		if (run > most) {
-			most = run;
-			best = at;
-		}
-		at += run ? run : 1;
-	}
-	return best ? arena_put(id, best, most) : NULL;
-}
-
-static const char *put_unit(struct identity *id, const char *path)
-{
-	const char *from = path, *end;
-
-	for (const char *at = path; (at = strchr(at, '/')); at++) {
-		end = strchrnul(at + 1, '/');
-		if (end - at > 9 && !strncmp(end - 8, ".service", 8))
-			from = at + 1;
-	}
-	if (from == path)
-		return NULL;
-	return arena_put(id, from, (size_t)(strchrnul(from, '/') - from));
-}
-
 static void put_cgroup(struct identity *id, __u32 pid)
 {
-	char buffer[4096], *save = NULL;
+	struct span container, unit;
+	char buffer[4096];
 
 	if (proc_read(pid, "cgroup", buffer, sizeof(buffer)) <= 0)
 		return;
-	for (char *line = strtok_r(buffer, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-		const char *path = strchr(line, '/');
-
-		if (path && !id->event.container)
-			id->event.container = put_container(id, path);
-		if (path && !id->event.unit)
-			id->event.unit = put_unit(id, path);
-	}
+	cgroup_names(buffer, &container, &unit);
+	if (container.at)
+		id->event.container = arena_put(id, container.at, container.length);
+	if (unit.at)
+		id->event.unit = arena_put(id, unit.at, unit.length);
 }
 
 /* The kernel gives components leaf first, each with its NUL; out is "/a/b/c". */
@@ -350,21 +308,12 @@ void identity_from_capture(
 	identity_settle(out);
 }
 
-/* "Uid:\treal …", "NSpid:\tp1 p2 …": the last of NSpid is the innermost. */
 static void put_status(struct identity *id)
 {
-	char buffer[4096], *at;
+	char buffer[4096];
 
-	if (proc_read(id->event.process.pid, "status", buffer, sizeof(buffer)) <= 0)
-		return;
-	at = strstr(buffer, "\nUid:");
-	if (at)
-		id->event.uid = (__u32)strtoul(at + 5, NULL, 10);
-	at = strstr(buffer, "\nNSpid:");
-	if (!at)
-		return;
-	for (at += 7; *at == '\t';)
-		id->event.pid_in_ns = (__u32)strtoul(at + 1, &at, 10);
+	if (proc_read(id->event.process.pid, "status", buffer, sizeof(buffer)) > 0)
+		status_parse(buffer, &id->event.uid, &id->event.pid_in_ns);
 }
 
 static __u32 proc_namespace(__u32 pid, const char *name)

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * fuzz_argv.c: any bytes as a command line: redacted, named, cleaned for the terminal. Redacting
- * twice must change nothing more, and clean text must hold no control character.
+ * fuzz_argv.c: any bytes as a command line: redacted, named as each interpreter's, cleaned for the
+ * terminal and for JSON. Redacting twice must change nothing more, and clean text must hold no
+ * control character.
  */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/codec.h"
 #include "base/redact.h"
 #include "base/text.h"
 #include "model/script.h"
@@ -15,14 +17,34 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void name(const char *argv, size_t length)
 {
+	static const char *const exes[] = {"/usr/bin/node", "/usr/bin/python3.11", "/usr/bin/java",
+		"/usr/bin/php", "/usr/bin/ruby", "/usr/bin/perl", "/usr/bin/bash", "/bin/busybox",
+		"/srv/app/worker", NULL};
 	struct script_name script;
 	char *wrapper = script_wrapper(argv, length);
 
-	script_identify(&script, argv, length, "node", "/usr/bin/node", "/srv/app");
-	if (!script.script)
-		abort();
-	script_free(&script);
 	free(wrapper);
+	for (size_t i = 0; i < sizeof(exes) / sizeof(exes[0]); i++) {
+		const char *comm = exes[i] ? strrchr(exes[i], '/') + 1 : "x";
+
+		script_identify(&script, argv, length, comm, exes[i], i % 2 ? "/srv/app" : NULL);
+		if (!script.script)
+			abort();
+		script_free(&script);
+	}
+}
+
+static void for_json(const char *argv, size_t length)
+{
+	char *text = text_json_safe(argv, length), *command = text_command(argv, length);
+	json_t *string = json_string(text), *words = codec_argv(argv, length);
+
+	if (!string || !words) /* jansson takes valid UTF-8 only */
+		abort();
+	json_decref(string);
+	json_decref(words);
+	free(text);
+	free(command);
 }
 
 static void clean(const char *argv, size_t length)
@@ -52,6 +74,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	name(once, n);
 	clean(once, n);
+	for_json(once, n);
 	free(once);
 	free(twice);
 	free(argv);
