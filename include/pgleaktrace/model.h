@@ -218,6 +218,8 @@ const struct event_process *model_process(const struct model *model, const struc
 const char *model_script(const struct model *model, const struct process_key *key);
 /* Where a unix server's socket lies; NULL: TCP, or not known. */
 const char *model_path(const struct model *model, const struct server_key *key);
+/* What the wire has said of an open connection, put together; NULL: nothing. */
+const struct event_wire *model_wire(const struct model *model, __u64 cookie);
 const struct event_session *model_session(const struct model *model);
 
 /* Tells again who and what is there: the session, living processes, where servers lie. */

@@ -10,44 +10,43 @@
 
 #include "base/address.h"
 
-void address_text(char *out, size_t size, const struct server_key *server)
+void ip_text(char *out, size_t size, const __u8 address[16])
 {
-	if (server->family == AF_INET)
+	static const __u8 mapped[12] = {[10] = 0xff, [11] = 0xff};
+
+	if (memcmp(address, mapped, sizeof(mapped)))
+		inet_ntop(AF_INET6, address, out, (socklen_t)size);
+	else
+		inet_ntop(AF_INET, address + 12, out, (socklen_t)size);
+}
+
+/* A socket's folder says it all: its name is .s.PGSQL.<port>. */
+static void unix_text(char *out, size_t size, const char *path)
+{
+	const char *slash = path ? strrchr(path, '/') : NULL;
+
+	path = path ? path : "?";
+	snprintf(
+		out, size, "unix:%.*s", (int)(slash ? (size_t)(slash - path) : strlen(path)), path);
+}
+
+void address_text(char *out, size_t size, const struct server_key *server, const char *path)
+{
+	if (server->family == AF_UNIX)
+		unix_text(out, size, path);
+	else if (server->family == AF_INET)
 		inet_ntop(AF_INET, server->address + 12, out, (socklen_t)size);
 	else
 		inet_ntop(AF_INET6, server->address, out, (socklen_t)size);
 }
 
-void ip_text(char *out, size_t size, const __u8 address[16])
-{
-	static const __u8 mapped[12] = {[10] = 0xff, [11] = 0xff};
-	struct server_key key = {
-		.family = memcmp(address, mapped, sizeof(mapped)) ? AF_INET6 : AF_INET};
-
-	memcpy(key.address, address, sizeof(key.address));
-	address_text(out, size, &key);
-}
-
-/* A socket's folder says it all: its name is .s.PGSQL.<port>. */
-static void unix_text(char *out, size_t size, const struct server_key *server, const char *path)
-{
-	const char *slash = path && *path == '/' ? strrchr(path, '/') : NULL;
-
-	snprintf(out, size, "unix:%.*s:%u",
-		(int)(slash ? slash - path : (long)strlen(path ? path : "?")), path ? path : "?",
-		server->port);
-}
-
 void server_text(char *out, size_t size, const struct server_key *server, const char *path)
 {
-	char address[INET6_ADDRSTRLEN];
+	char address[ADDRESS_SIZE];
 
-	if (server->family == AF_UNIX) {
-		unix_text(out, size, server, path);
-		return;
-	}
-	address_text(address, sizeof(address), server);
-	snprintf(out, size, server->family == AF_INET ? "%s:%u" : "[%s]:%u", address, server->port);
+	address_text(address, sizeof(address), server, path);
+	snprintf(
+		out, size, server->family == AF_INET6 ? "[%s]:%u" : "%s:%u", address, server->port);
 }
 
 static int port_parse(const char *text, __u16 *port)

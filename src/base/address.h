@@ -7,10 +7,12 @@
 #include <sys/socket.h>
 #include <pgleaktrace/event.h>
 
-/* "127.0.0.1", "::1"; v4-mapped addresses as IPv4. */
-void address_text(char *out, size_t size, const struct server_key *server);
-/* "127.0.0.1:5432", "[::1]:5432", "unix:/run/postgresql:5432"; `path` is EVENT_PLACE's, NULL for TCP
- * or when it is not known. */
+#define ADDRESS_SIZE 128 /* holds every address, a unix socket's folder included */
+
+/* "127.0.0.1", "::1", "unix:/run/postgresql"; v4-mapped addresses as IPv4. `path` is EVENT_PLACE's,
+ * NULL for TCP or when it is not known. */
+void address_text(char *out, size_t size, const struct server_key *server, const char *path);
+/* The same with its port: "127.0.0.1:5432", "[::1]:5432", "unix:/run/postgresql:5432". */
 void server_text(char *out, size_t size, const struct server_key *server, const char *path);
 
 /* "9187" (then 127.0.0.1), "0.0.0.0:9187", "[::1]:9187": where to listen. -EINVAL. */

@@ -126,6 +126,13 @@ const char *model_path(const struct model *model, const struct server_key *key)
 	return state_path(model, key);
 }
 
+const struct event_wire *model_wire(const struct model *model, __u64 cookie)
+{
+	const struct connection *conn = connection_get(model, cookie);
+
+	return conn ? conn->wire : NULL;
+}
+
 const struct event_session *model_session(const struct model *model)
 {
 	return model->has_session ? &model->session : NULL;

@@ -139,9 +139,10 @@ static void get_detail(const struct entry *e, struct cell *cell)
 	size_t n = 0;
 
 	if (row->sqlstate && *row->sqlstate) {
-		snprintf(cell->text, sizeof(cell->text), "%s %s%s", row->sqlstate,
-			row->message ? row->message : "",
-			row->refusal_inferred ? " (inferred)" : "");
+		snprintf(cell->text, sizeof(cell->text), "%s %s", row->sqlstate,
+			row->message ? row->message : "");
+	} else if (row->ending == ENDING_REFUSED && row->refusal_inferred) {
+		put(cell, "inferred");
 	} else if (row->manner == MANNER_EXIT) {
 		format_exit(cell->text, sizeof(cell->text), row->exit_code);
 	} else if (row->ended_at) {

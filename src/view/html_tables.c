@@ -186,14 +186,9 @@ static void put_remotes(const struct page *p, const struct instance_row *row)
 		"scope=\"col\" class=\"n\">slots</th></tr></thead><tbody>",
 		row->process.pid);
 	for (size_t i = 0; i < row->remote_count; i++) {
-		struct server_key key = {.family = AF_INET};
-		static const __u8 mapped[12] = {[10] = 0xff, [11] = 0xff};
-		char address[64];
+		char address[ADDRESS_SIZE];
 
-		memcpy(key.address, row->remotes[i].address, sizeof(key.address));
-		if (memcmp(key.address, mapped, sizeof(mapped)))
-			key.family = AF_INET6;
-		address_text(address, sizeof(address), &key);
+		ip_text(address, sizeof(address), row->remotes[i].address);
 		fputs("<tr><th scope=\"row\">", p->out);
 		html_text(p->out, address);
 		fprintf(p->out, "</th><td class=\"n\">%llu</td></tr>\n",

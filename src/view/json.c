@@ -103,14 +103,13 @@ static json_t *process_identity_json(const struct process_row *p)
 	return out;
 }
 
-/* A unix server's address is its socket's path. */
 static json_t *server_json(const struct server_key *key, const char *path)
 {
-	char address[64];
+	char address[ADDRESS_SIZE];
 	json_t *out = json_object();
 
-	address_text(address, sizeof(address), key);
-	set_text(out, "address", key->family == AF_UNIX ? (path ? path : "?") : address);
+	address_text(address, sizeof(address), key, path);
+	set_text(out, "address", address);
 	json_object_set_new(out, "port", json_integer(key->port));
 	return out;
 }

@@ -15,6 +15,7 @@ static void line(const struct view_context *c, const struct model *m, __u64 time
 {
 	const char *script = model_script(m, &ledger->process);
 	char *clean = text_clean(script ? script : "?", strlen(script ? script : "?"));
+	char *words = text_clean(detail, strlen(detail)); /* what the wire said is in it */
 	char clock[32], ages[24] = "-", name[256], server[160], *place;
 
 	format_clock(clock, sizeof(clock), model_session(m), time);
@@ -24,24 +25,45 @@ static void line(const struct view_context *c, const struct model *m, __u64 time
 	server_text(server, sizeof(server), &ledger->server, model_path(m, &ledger->server));
 	place = text_clean(server, strlen(server));
 	fprintf(c->out, "%s  %-9s %7u %7s  %-32s %s %s\n", clock, what, ledger->process.pid, ages,
-		name, place, detail);
+		name, place, words);
 	free(place);
+	free(words);
 	free(clean);
+}
+
+/* Who it was for, as the wire said: ", user alice, database shop". */
+static void for_whom(char *out, size_t size, const struct event_wire *wire)
+{
+	*out = 0;
+	if (wire && *wire->user)
+		snprintf(out, size, ", user %s, database %s", wire->user, wire->database);
+}
+
+static void refusal(char *out, size_t size, const struct event_wire *wire)
+{
+	if (wire && *wire->sqlstate)
+		snprintf(out, size, "%s (%s)", wire->sqlstate, wire->message);
+	else
+		snprintf(out, size, "%s", wire && wire->inferred ? "(inferred)" : "(not read)");
 }
 
 static void end_line(const struct view_context *c, const struct model *m, const struct event_end *e)
 {
-	char detail[128], how[64], bytes[64] = "";
+	const struct event_wire *wire = model_wire(m, e->cookie);
+	char detail[512], how[192], bytes[64] = "", whom[192];
 
-	if (e->manner == MANNER_EXIT)
+	if (e->ending == ENDING_REFUSED)
+		refusal(how, sizeof(how), wire);
+	else if (e->manner == MANNER_EXIT)
 		format_exit(how, sizeof(how), e->exit_code);
 	else
-		snprintf(how, sizeof(how), "%s%s", manner_name((enum manner)e->manner),
-			e->held ? ", descriptor still open" : "");
+		snprintf(how, sizeof(how), "%s", manner_name((enum manner)e->manner));
+	for_whom(whom, sizeof(whom), wire);
 	if (e->ledger.server.family != AF_UNIX) /* nobody counts what goes through a unix socket */
 		snprintf(bytes, sizeof(bytes), ", %llu B out, %llu B in",
 			(unsigned long long)e->sent, (unsigned long long)e->received);
-	snprintf(detail, sizeof(detail), "%s%s", how, bytes);
+	snprintf(detail, sizeof(detail), "%s%s%s%s", how, whom,
+		e->held ? ", descriptor still open" : "", bytes);
 	line(c, m, e->head.time, ending_name((enum ending)e->ending), &e->ledger,
 		e->head.time - e->opened_at, detail);
 }

@@ -304,11 +304,9 @@ static void draw_orphan(struct screen *s, unsigned line, const struct row *row)
 
 static void draw_remote(struct screen *s, unsigned line, const struct row *row)
 {
-	struct server_key key = {.family = AF_INET6};
-	char address[64], *text;
+	char address[ADDRESS_SIZE], *text;
 
-	memcpy(key.address, row->remote->address, sizeof(key.address));
-	address_text(address, sizeof(address), &key);
+	ip_text(address, sizeof(address), row->remote->address);
 	text = xasprintf("%s  %llu slots", address, (unsigned long long)row->remote->slots);
 	draw_name(s, line, 2, s->canvas.columns - MARK_WIDTH, row, text);
 	free(text);

@@ -192,6 +192,8 @@ static void pane_ending(struct pane *p, const struct connection_row *c)
 			c->held ? "; its descriptor is still open" : "");
 	if (*c->sqlstate || *c->message)
 		pane_print(p, STYLE_PLAIN, "the server said %s %s", c->sqlstate, c->message);
+	else if (c->ending == ENDING_REFUSED && c->refusal_inferred)
+		pane_print(p, STYLE_PLAIN, "refused: inferred from how it went, not read");
 }
 
 static void pane_holders(struct pane *p, const struct connection_row *c)

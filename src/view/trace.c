@@ -83,12 +83,15 @@ static void set_connection(json_t *to, const struct trace *t, const struct conne
 	format_time(time, sizeof(time), t->snapshot->session, row->opened_at);
 	snprintf(cookie, sizeof(cookie), "%llu", (unsigned long long)row->cookie);
 	json_object_set_new(to, "server", text_json(server));
-	json_object_set_new(to, "local_port", json_integer(row->local_port));
+	if (row->server.family != AF_UNIX)
+		json_object_set_new(to, "local_port", json_integer(row->local_port));
 	json_object_set_new(to, "cookie", json_string(cookie));
 	json_object_set_new(to, "attribution", json_string(attribution_name(row->attribution)));
 	json_object_set_new(to, "opened_at", json_string(time));
-	json_object_set_new(to, "sent", json_integer((json_int_t)row->sent));
-	json_object_set_new(to, "received", json_integer((json_int_t)row->received));
+	if (row->server.family != AF_UNIX) { /* nobody counts what goes through a unix socket */
+		json_object_set_new(to, "sent", json_integer((json_int_t)row->sent));
+		json_object_set_new(to, "received", json_integer((json_int_t)row->received));
+	}
 	if (row->ended_at && *manner_name(row->manner))
 		json_object_set_new(to, "manner", json_string(manner_name(row->manner)));
 	if (!row->ended_at)
@@ -131,8 +134,8 @@ static void put_slice(struct trace *t, const struct bar *bar, unsigned script, u
 	json_object_set_new(event, "ts", micro(bar->end));
 	json_object_set_new(event, "s", json_string("t"));
 	json_object_set_new(event, "args",
-		json_pack("{s:o,s:o}", "sqlstate", text_json(row->sqlstate), "message",
-			text_json(row->message)));
+		json_pack("{s:o,s:o,s:b}", "sqlstate", text_json(row->sqlstate), "message",
+			text_json(row->message), "inferred", row->refusal_inferred));
 	put(t, event);
 }
 

@@ -49,12 +49,12 @@ def test_psql_clean_killed_and_open(cluster, env):
     expect(report.process(killed.pid), opened=1, abandoned=1)
     expect(report.process(clean.pid), opened=1, closed=1)
     open_one, = report.connections("open")
-    path = f"{cluster.socket_folder}/.s.PGSQL.{cluster.port}"
-    assert open_one["server"] == {"address": path, "port": cluster.port}
+    address = f"unix:{cluster.socket_folder}"
+    assert open_one["server"] == {"address": address, "port": cluster.port}
     assert open_one["transport"] == "unix" and open_one["attribution"] == "connect"
     assert [h["pid"] for h in open_one["holders"]] == [held.pid]
     server, = report.servers
-    assert server["address"] == path
+    assert server["address"] == address
     gone, = report.connections("abandoned")
     assert gone["signal"] == signal.SIGKILL and gone["closer"]["pid"] == killed.pid
 
@@ -178,7 +178,7 @@ def test_abstract(postgres):
             cluster.wait_open(1)
             report = tracer.stop()
     expect(report.process(held.pid), opened=1, open=1)
-    assert report.servers[0]["address"] == f"{name}/.s.PGSQL.{cluster.port}"
+    assert report.servers[0]["address"] == f"unix:{name}"
 
 
 def test_server_stopped_under_a_client(postgres):

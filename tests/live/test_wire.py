@@ -5,6 +5,8 @@ says goodbye. The server's log is the judge of every refusal and of every name.
 
 import json
 import os
+import re
+import signal
 import socket
 import struct
 import subprocess
@@ -86,6 +88,19 @@ def test_refused(postgres, user, taken, text):
     assert (row["user"], row["database"], row["application"]) == (user, "postgres", "late")
     assert (row["encryption"], row["purpose"]) == ("none", "session")
     assert "backend_pid" not in known(row)
+
+
+@pytest.mark.parametrize("args,detail", [
+    ([], rf"53300 \({TOO_MANY}\), user postgres, database postgres, "),
+    (["--no-wire"], r"\(inferred\), "),
+])
+def test_refused_as_an_event_line(postgres, args, detail):
+    with FullServer() as cluster, Tracer(cluster.port, *args, output="text") as tracer:
+        pid = turned_away(cluster)
+        tracer.process.send_signal(signal.SIGINT)
+        assert tracer.wait() == 0
+        text = tracer.text()
+    assert re.search(rf"  refused +{pid} +\S+  psql +127\.0\.0\.1:{cluster.port} {detail}", text), text
 
 
 @pytest.mark.parametrize("user,taken", [("postgres", 2), ("ordinary", 1)])

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "base/address.h"
 #include "base/text.h"
 
 static void check_clean(const char *in, const char *out)
@@ -28,8 +29,12 @@ static void cleans_what_a_terminal_would_obey(void **state)
 	check_clean("bad\xff\xc3", "bad\\xff\\xc3");
 	check_clean("\xc0\x80", "\\xc0\\x80");
 	check_clean("\xed\xa0\x80", "\\xed\\xa0\\x80");
-	check_clean("a\xe2\x80\xae" "b", "a\\u202eb");
-	check_clean("\xc2\x9b" "1m", "\\u009b1m");
+	check_clean("a\xe2\x80\xae"
+		    "b",
+		"a\\u202eb");
+	check_clean("\xc2\x9b"
+		    "1m",
+		"\\u009b1m");
 }
 
 static void json_text_keeps_the_truth(void **state)
@@ -62,9 +67,9 @@ static void measures_columns(void **state)
 	char out[64];
 
 	(void)state;
-	assert_int_equal(text_columns("e\xcc\x81t\xcc\x81"), 2); /* combining marks */
+	assert_int_equal(text_columns("e\xcc\x81t\xcc\x81"), 2);          /* combining marks */
 	assert_int_equal(text_columns("\xe6\x97\xa5\xe6\x9c\xac.js"), 7); /* two ideographs */
-	assert_int_equal(text_columns("\xf0\x9f\x98\x80"), 2); /* an emoji */
+	assert_int_equal(text_columns("\xf0\x9f\x98\x80"), 2);            /* an emoji */
 	assert_int_equal(text_columns("\xff\xfe"), 2);
 	/* A wide character that would stick out by half is left out. */
 	text_cut(out, sizeof(out), "\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e\xe6\x97\xa5", 6, false);
@@ -72,7 +77,10 @@ static void measures_columns(void **state)
 	text_cut(out, sizeof(out), "\xe6\x97\xa5\xe6\x9c\xac", 3, true);
 	assert_string_equal(out, "\xe6\x97\xa5");
 	/* The tail does not begin with the mark of a character that went. */
-	text_cut(out, sizeof(out), "abcde\xcc\x81" "fg", 3, false);
+	text_cut(out, sizeof(out),
+		"abcde\xcc\x81"
+		"fg",
+		3, false);
 	assert_string_equal(out, "…fg");
 }
 
@@ -149,6 +157,30 @@ static void reads_times_and_sizes(void **state)
 	assert_int_equal(text_size("4Q", &n), -EINVAL);
 }
 
+static void check_address(const char *wanted, struct server_key key, const char *path)
+{
+	char out[ADDRESS_SIZE];
+
+	key.port = 5432;
+	server_text(out, sizeof(out), &key, path);
+	assert_string_equal(out, wanted);
+}
+
+static void says_where_a_server_is(void **state)
+{
+	static const struct server_key four = {
+		.family = AF_INET, .address = {[10] = 0xff, 0xff, 10, 0, 0, 1}};
+	static const struct server_key six = {.family = AF_INET6, .address = {[15] = 1}};
+	static const struct server_key local = {.family = AF_UNIX};
+
+	(void)state;
+	check_address("10.0.0.1:5432", four, NULL);
+	check_address("[::1]:5432", six, NULL);
+	check_address("unix:/run/postgresql:5432", local, "/run/postgresql/.s.PGSQL.5432");
+	check_address("unix:@pg:5432", local, "@pg/.s.PGSQL.5432");
+	check_address("unix:?:5432", local, NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -160,6 +192,7 @@ int main(void)
 		cmocka_unit_test(survives_hostile_text),
 		cmocka_unit_test(says_ages),
 		cmocka_unit_test(reads_times_and_sizes),
+		cmocka_unit_test(says_where_a_server_is),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
