@@ -3,7 +3,7 @@
  * server_limits.c: see server_limits.h. PostgreSQL takes a setting from its command line, else from
  * postgresql.auto.conf, else from postgresql.conf and what it includes, else its default; none of
  * the settings read here can change while it runs. So a file is believed only if it has not been
- * touched since the server started.
+ * touched since the server read it.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -158,7 +158,25 @@ static __u32 read_version(const struct server_place *place)
 struct reading {
 	const struct server_place *place;
 	struct settings *settings;
+	__u64 when; /* the server had read it by then; ns since 1970 */
 };
+
+/* It writes postmaster.opts once, right after it has read its configuration. Its own start says
+ * less: in a container the same process has often written that configuration before its exec. */
+static __u64 reading_time(const struct server_place *place)
+{
+	int fd = open_below(place->data, "postmaster.opts", 0);
+	__u64 written = 0;
+	struct stat st;
+
+	if (fd < 0)
+		return place->started;
+	if (!fstat(fd, &st) && S_ISREG(st.st_mode))
+		written = (__u64)st.st_mtim.tv_sec * SECOND + (__u64)st.st_mtim.tv_nsec;
+	close(fd);
+	/* One of an earlier run: this server is just about to write its own. */
+	return written > place->started ? written : place->started;
+}
 
 static int conf_read(struct reading *r, int directory, const char *path, int depth);
 
@@ -185,7 +203,8 @@ static int conf_read_folder(struct reading *r, int directory, const char *path, 
 	if (fd < 0)
 		return fd;
 	/* An entry that came or went leaves its mark on the folder. */
-	if (fstat(fd, &st) || (__u64)st.st_ctim.tv_sec * SECOND > r->place->started + SECOND)
+	if (fstat(fd, &st) ||
+		(__u64)st.st_ctim.tv_sec * SECOND + (__u64)st.st_ctim.tv_nsec > r->when)
 		error = -ESTALE;
 	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
 	n = scandir(self, &entries, is_conf, by_name);
@@ -244,7 +263,7 @@ static int conf_read(struct reading *r, int directory, const char *path, int dep
 	error = server_file_read(directory, path, &text, &length, &changed);
 	if (error)
 		return error;
-	if (changed > r->place->started + SECOND)
+	if (changed > r->when)
 		result = -ESTALE;
 	for (at = text; (error = conf_next(&at, &line)) != 0;) {
 		if (error < 0)
@@ -337,8 +356,9 @@ void server_limits_read(struct server_limits *out, const struct server_place *pl
 	struct level levels[LEVELS] = {[COMMAND] = {.name = "command line"},
 		[AUTO] = {.name = "postgresql.auto.conf"},
 		[MAIN] = {.name = "postgresql.conf"}};
-	struct reading automatic = {place, &levels[AUTO].settings};
-	struct reading main = {place, &levels[MAIN].settings};
+	__u64 when = reading_time(place);
+	struct reading automatic = {place, &levels[AUTO].settings, when};
+	struct reading main = {place, &levels[MAIN].settings, when};
 	int error;
 
 	memset(out, 0, sizeof(*out));

@@ -184,9 +184,12 @@ class PgCluster:
     """`with PgCluster(max_connections=30) as pg:` gives a running, trusting, throwaway server."""
 
     def __init__(self, max_connections=100, superuser_reserved_connections=3, ssl=False,
-                 listen="127.0.0.1,::1", port=None, netns=None, sockets=None, **settings):
+                 listen="127.0.0.1,::1", port=None, netns=None, sockets=None, enter=(), arguments=(),
+                 **settings):
         self.port = port or free_port()
         self.netns = netns
+        self.enter = enter          # words before the server's: ("unshare", "--pid", "--fork")
+        self.arguments = arguments  # of the server's command line
         self.sockets = sockets      # folder of the unix socket, "@name": abstract; None: its own
         self.settings = dict(SETTINGS, max_connections=max_connections, listen_addresses=listen,
                              superuser_reserved_connections=superuser_reserved_connections,
@@ -222,19 +225,28 @@ class PgCluster:
             self.stop()
             raise
 
+    def restart(self, *arguments):
+        """With another command line; what was changed in its files counts from here on."""
+        self._end(signal.SIGINT)        # fast shutdown: it writes its control file
+        self.arguments = arguments
+        self._launch()
+
     def stop(self):
         """Immediate stop of our own postmaster, then the folder goes; safe to call twice."""
+        self._end(signal.SIGQUIT)
+        if self.folder:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            self.folder = None
+
+    def _end(self, how):
         if self.postmaster and self.postmaster.poll() is None:
-            self.postmaster.send_signal(signal.SIGQUIT)     # immediate shutdown
+            self.postmaster.send_signal(how)
             try:
                 self.postmaster.wait(15)
             except subprocess.TimeoutExpired:
                 self.postmaster.kill()
                 self.postmaster.wait()
         self.postmaster = None
-        if self.folder:
-            shutil.rmtree(self.folder, ignore_errors=True)
-            self.folder = None
 
     def _as_user(self, *argv):
         if os.geteuid() != 0:
@@ -270,7 +282,7 @@ class PgCluster:
         path = os.path.join(self.folder, "server.log")
         with open(path, "wb") as log:
             self.postmaster = subprocess.Popen(
-                self._as_user(server_program("postgres"), "-D", self.data),
+                [*self.enter, *self._as_user(server_program("postgres"), "-D", self.data, *self.arguments)],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder,
                 start_new_session=True)     # a terminal's Ctrl-C is for the tracer, not for us
         self._log = ServerLog(path)
