@@ -25,6 +25,7 @@ need command -v zsh
 need command -v fish
 need command -v node
 need command -v npm
+need test -x /usr/sbin/pgbouncer -o -x /usr/bin/pgbouncer
 need sh -c 'command -v chromium || command -v chromium-browser'
 need command -v chromedriver
 need test -x /usr/bin/python3
@@ -45,7 +46,7 @@ if command -v apt-get >/dev/null; then
 	set -- gcc make clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev libjansson-dev uthash-dev \
 		libncurses-dev tmux mandoc zsh fish \
 		libcmocka-dev clang-format cppcheck iproute2 python3-pytest python3-psycopg2 \
-		python3-jsonschema postgresql postgresql-contrib libmicrohttpd-dev libcap-ng-dev libcap2-bin prometheus \
+		python3-jsonschema postgresql postgresql-contrib pgbouncer libmicrohttpd-dev libcap-ng-dev libcap2-bin prometheus \
 		chromium chromium-driver python3-selenium fonts-dejavu-core
 	command -v node >/dev/null && command -v npm >/dev/null || set -- "$@" nodejs npm
 	apt-get install -y -q --no-install-recommends "$@"
@@ -54,12 +55,12 @@ if command -v apt-get >/dev/null; then
 elif command -v dnf >/dev/null; then # not tested
 	dnf install -y gcc make clang llvm bpftool libbpf-devel elfutils-libelf-devel zlib-devel \
 		jansson-devel uthash-devel ncurses-devel tmux mandoc zsh fish libmicrohttpd-devel libcap-ng-devel libcmocka-devel clang-tools-extra cppcheck iproute python3-pytest \
-		python3-psycopg2 python3-jsonschema postgresql-server postgresql-contrib nodejs npm \
+		python3-psycopg2 python3-jsonschema postgresql-server postgresql-contrib pgbouncer nodejs npm \
 		chromium chromedriver python3-selenium dejavu-sans-fonts
 elif command -v apk >/dev/null; then # not tested
 	apk add gcc musl-dev argp-standalone make clang llvm bpftool libbpf-dev elfutils-dev zlib-dev \
 		jansson-dev uthash-dev ncurses-dev tmux mandoc zsh fish libmicrohttpd-dev libcap-ng-dev cmocka-dev clang-extra-tools cppcheck iproute2 py3-pytest \
-		py3-psycopg2 py3-jsonschema postgresql postgresql-contrib nodejs npm \
+		py3-psycopg2 py3-jsonschema postgresql postgresql-contrib pgbouncer nodejs npm \
 		chromium chromium-chromedriver py3-selenium font-dejavu
 elif command -v pacman >/dev/null; then # not tested
 	pacman -S --noconfirm --needed gcc make clang llvm bpf libbpf libelf zlib jansson uthash ncurses tmux mandoc zsh fish libmicrohttpd libcap-ng cmocka \

@@ -1,0 +1,299 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Who is to blame, and who is not: real clients on a real server, judged as they would be in an
+incident. What is healthy raises nothing; the culprit is named, and only it.
+"""
+
+import json
+import os
+import re
+import subprocess
+
+import pytest
+
+from actors import Actor, node_script, python_script
+from pgcluster import PgCluster, free_port, wait_until
+from tracer import Tracer, expect, tracer_path
+
+LOCAL = "127.0.0.1"
+
+
+def lines_of(tracer, kind):
+    """What the stream said so far: its objects of that type."""
+    whole = tracer.text().rpartition("\n")[0]
+    return [json.loads(line) for line in whole.splitlines() if f'"type":"{kind}"' in line]
+
+
+def wait_for(tracer, kind, rule, subject):
+    def found():
+        return [f for f in lines_of(tracer, kind) if f["rule"] == rule and subject in f["subject"]]
+    return wait_until(found, f"{kind} {rule} of {subject} is told")[-1]
+
+
+def rules_of(report):
+    """Script → the rules that hold for it; servers' under None."""
+    found = {s["script"]: [f["rule"] for f in s["findings"]] for s in report.scripts if s["findings"]}
+    if report["server_findings"]:
+        found[None] = [f["rule"] for f in report["server_findings"]]
+    return found
+
+
+def plan_of(cluster, *args):
+    """--kill-plan: its shell lines and its SQL lines."""
+    run = subprocess.run([tracer_path(), "-P", str(cluster.port), "--kill-plan", *args],
+                         capture_output=True, text=True, check=True, timeout=60)
+    lines = run.stdout.splitlines()
+    return ([line for line in lines if line.startswith("test ")],
+            [line for line in lines if line.startswith("SELECT ")])
+
+
+# -- orphans --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("unix", [False, True], ids=["tcp", "unix"])
+def test_psql_killed_inside_a_query_leaves_an_orphan_slot(cluster, unix):
+    env = cluster.env(cluster.socket_folder if unix else LOCAL, app="sleeper")
+    with Tracer(cluster.port, "-i", "200ms", output="ndjson", unix=unix) as tracer:
+        with Actor(["psql", "-XAtq", "-c", "SELECT pg_sleep(600)"], env=env) as psql:
+            wait_until(lambda: state_of(cluster, "sleeper") == "active", "it sleeps")
+            psql.kill()
+        told = wait_for(tracer, "finding", "orphan-slot", cluster.data)
+        assert told["evidence"]["orphan_slots"] == 1 and told["evidence"]["client_pid"] == psql.pid
+        assert f"psql, pid {psql.pid}" in told["sentence"] and "killed by signal 9" in told["sentence"]
+
+        (orphan,) = orphans(Tracer(cluster.port, "--once", armed=False, unix=unix))
+        assert orphan["client_pid"] is None and orphan["script"] is None, "gone before it looked"
+        kills, (sql,) = plan_of(cluster)
+        assert not kills, "there is nobody left to end"
+        assert cluster.psql(sql) == "t"
+        gone = wait_for(tracer, "leak_resolved", "orphan-slot", cluster.data)
+        assert gone["sentence"] == told["sentence"] or "psql" in gone["sentence"]
+        report = tracer.stop()
+    expect(report.process(psql.pid), opened=1, abandoned=1)
+    assert None not in rules_of(report), "it has been taken back"
+
+
+def test_the_orphan_in_the_report(cluster):
+    with Tracer(cluster.port, "-i", "200ms", output="ndjson") as tracer:
+        with Actor(["psql", "-XAtq", "-c", "SELECT pg_sleep(600)"], env=cluster.env(app="sleeper")) as psql:
+            wait_until(lambda: state_of(cluster, "sleeper") == "active", "it sleeps")
+            psql.kill()
+        wait_for(tracer, "finding", "orphan-slot", cluster.data)
+        report = tracer.stop()
+    (server,) = report.servers
+    (orphan,) = server["orphan_slots"]
+    (session,) = cluster.server_log().select(app="sleeper")
+    assert orphan["backend_pid"] == session.pid and server["slots_used"] == 1
+    assert (orphan["script"], orphan["client_pid"], orphan["signal"]) == ("psql", psql.pid, 9)
+    assert (orphan["user"], orphan["database"], orphan["ending"]) == ("postgres", "postgres", "abandoned")
+    assert rules_of(report) == {"psql": ["abandoned"], None: ["orphan-slot"]}
+
+
+def orphans(tracer):
+    with tracer:
+        (server,) = tracer.report().servers
+        return server["orphan_slots"]
+
+
+def state_of(cluster, app):
+    return cluster.psql(f"SELECT state FROM pg_stat_activity WHERE application_name = '{app}'")
+
+
+# -- the incident ---------------------------------------------------------------------------------
+
+
+def test_only_the_hoarder_is_blamed_and_only_it_would_be_ended(postgres):
+    """17 slots for everybody: 16 idle at four hoarders, one at an innocent; then one comes too late."""
+    with PgCluster(max_connections=20) as cluster:
+        cluster.psql("CREATE ROLE ordinary LOGIN")
+        env = cluster.env(app="pool")
+        late = dict(cluster.env(app="late"), PGUSER="ordinary", PGDATABASE="postgres")
+        with Tracer(cluster.port, "--older", "1s", "-i", "200ms", output="ndjson") as tracer:
+            hoarders = [python_script("leaky.py", 4, env=env) for _ in range(4)]
+            innocent = python_script("honest.py", 1, env=env)
+            for actor in (*hoarders, innocent):
+                actor.ready()
+            with Actor(["psql", "-XAtq", "-c", "SELECT 1"], env=late, stderr=subprocess.DEVNULL) as victim:
+                assert victim.finish() == 2
+            wait_for(tracer, "finding", "idle-hoard", "leaky.py")
+            wait_for(tracer, "finding", "victim", "psql")
+            report = tracer.stop()
+            assert rules_of(report) == {"leaky.py": ["idle-hoard"], "psql": ["victim"]}
+            (hoard,) = report.script("leaky.py")["findings"]
+            assert hoard["severity"] == "leak"
+            assert hoard["evidence"]["idle"] == 16 and hoard["evidence"]["processes"] == 4
+            # (20 - 3 - 1) / 4 = 4
+            assert hoard["evidence"]["safe_processes"] == hoard["evidence"]["recommended_limit"] == 4
+            assert hoard["budget"] == ("(20 max_connections - 3 reserved - 1 others) / 4 per process = 4 "
+                                       "processes at once; 4 ran: at most 4 connections each")
+            (victim_finding,) = report.script("psql")["findings"]
+            assert victim_finding["severity"] == "note" and "leaky.py" in victim_finding["sentence"]
+
+            kills, terminates = plan_of(cluster, "--older", "1s")
+            assert {int(re.search(r"kill -TERM (\d+)", line)[1]) for line in kills} == \
+                {actor.pid for actor in hoarders}
+            assert len(terminates) == 16
+            carry_out(kills, hoarders, innocent)
+            cluster.wait_open(1, app="pool")
+            with Actor(["psql", "-XAtq", "-c", "SELECT 1"], env=late) as again:
+                assert again.finish() == 0
+            assert innocent.finish() == 0
+            for actor in (*hoarders, innocent):
+                actor.__exit__()
+
+
+def carry_out(kills, hoarders, innocent):
+    """A plan for a process that started at another time ends nobody; the right one ends the culprits."""
+    for line in kills:
+        stale = re.sub(r"= (\d+) &&", lambda m: f"= {int(m[1]) - 1} &&", line)
+        assert subprocess.run(["sh", "-c", stale], check=False).returncode == 1
+    assert all(actor.process.poll() is None for actor in hoarders)
+    for line in kills:
+        subprocess.run(["sh", "-c", line], check=True)
+    assert [actor.process.wait(10) for actor in hoarders] == [-15] * len(hoarders)
+    assert innocent.process.poll() is None
+
+
+def test_sessions_can_be_ended_one_by_one(cluster):
+    """The plan's SQL ends the idle sessions of the culprit and leaves the others."""
+    env = cluster.env(app="pool")
+    with python_script("leaky.py", 11, env=env) as hoarder, python_script("honest.py", 2, env=env) as innocent:
+        hoarder.ready()
+        innocent.ready()
+        sql = wait_until(lambda: plan_of(cluster, "--older", "1s")[1], "they have been idle for a second")
+        assert len(sql) == 11
+        for line in sql:
+            assert cluster.psql(line) == "t"
+        cluster.wait_open(2, app="pool")
+        innocent.finish()
+
+
+def test_the_long_form_of_a_script(cluster):
+    with python_script("leaky.py", 11, env=cluster.env(app="pool")) as hoarder:
+        hoarder.ready()
+        text = wait_until(lambda: explained(cluster, "--older", "1s"), "it has been idle for a second")
+    assert text.startswith("leaky.py\n")
+    assert "client library: psycopg2" in text and "leaky.py:17: psycopg2.connect(...)" in text
+    assert "never disconnects" in text and "finally: conn.close()" in text
+    assert f"pid {hoarder.pid}: /usr/bin/python3 leaky.py 11" in text
+    assert text.count(f"held by pid {hoarder.pid} fd ") == 11
+
+
+def explained(cluster, *args):
+    run = subprocess.run([tracer_path(), "-P", str(cluster.port), "--explain", "leaky.py", *args],
+                         capture_output=True, text=True, check=True, timeout=60)
+    return run.stdout if "idle-hoard" in run.stdout else None
+
+
+# -- healthy --------------------------------------------------------------------------------------
+
+
+def test_healthy_clients_raise_nothing(cluster, node_project):
+    """Pools that idle within their size, two idle terminals, a script that closes everything."""
+    env = cluster.env(app="healthy")
+    with Tracer(cluster.port, "--older", "300ms", "-i", "200ms", output="ndjson") as tracer:
+        with node_script(node_project, "pg-pool.js", "--queries=6", "--hold=stdin", env=env) as pool, \
+                node_script(node_project, "best.js", "--hold=stdin", env=env) as best, \
+                python_script("honest.py", 3, env=env) as python, \
+                python_script("honest.py", 5, env=env) as closing, \
+                Actor(["psql", "-XAtq"], env=env) as psql, Actor(["psql", "-XAtq"], env=env) as other:
+            for actor in (pool, best, python, closing):
+                actor.ready()
+            assert closing.finish() == 0
+            cluster.wait_open(6 + 2 + 3 + 2, app="healthy")
+            wait_until(lambda: idle_of(cluster) == (13, 13), "all are idle")
+            report = tracer.stop()
+            assert report.total("idle") == report.total("open") == 13
+            for actor in (pool, best, python, psql, other):
+                actor.finish()
+        assert lines_of(tracer, "finding") == [], "nor meanwhile"
+    assert rules_of(report) == {} and report["resolved"] == []
+
+
+def idle_of(cluster):
+    with Tracer(cluster.port, "--once", "--older", "300ms", armed=False) as tracer:
+        report = tracer.report()
+        return report.total("idle"), report.total("open")
+
+
+# -- relays ---------------------------------------------------------------------------------------
+
+
+class PgBouncer:
+    """One in front of a cluster, in session mode, on a port of its own."""
+
+    def __init__(self, cluster, folder):
+        self.port = free_port()
+        path = folder / "pgbouncer.ini"
+        path.write_text(f"[databases]\n* = host={LOCAL} port={cluster.port} user=postgres\n[pgbouncer]\n"
+                        f"listen_addr = {LOCAL}\nlisten_port = {self.port}\nauth_type = any\n"
+                        "unix_socket_dir =\npool_mode = session\ndefault_pool_size = 20\n"
+                        "ignore_startup_parameters = extra_float_digits\n")
+        self.actor = Actor(["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups",
+                            "/usr/sbin/pgbouncer", "-q", path], stderr=subprocess.DEVNULL)
+
+    def __enter__(self):
+        wait_until(self.listens, "pgbouncer listens")
+        return self
+
+    def __exit__(self, *_):
+        self.actor.__exit__()
+
+    @property
+    def pid(self):
+        return self.actor.pid
+
+    def listens(self):
+        assert self.actor.process.poll() is None, "pgbouncer did not start"
+        with open("/proc/net/tcp", encoding="ascii") as file:
+            return f":{self.port:04X} 00000000:0000 0A" in file.read()
+
+
+def test_a_pooler_is_a_relay_and_who_is_behind_it_is_named(cluster, tmp_path):
+    if not os.path.exists("/usr/sbin/pgbouncer"):
+        pytest.skip("pgbouncer is missing (Debian: apt install pgbouncer)")
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    with PgBouncer(cluster, tmp_path) as bouncer:
+        env = dict(cluster.env(app="behind"), PGPORT=str(bouncer.port))
+        ports = f"{cluster.port},{bouncer.port}"
+        with Tracer(ports, "--older", "500ms", "-i", "200ms", output="ndjson") as tracer, \
+                python_script("leaky.py", 12, env=env) as python:
+            python.ready()
+            wait_for(tracer, "finding", "idle-hoard", "leaky.py")
+            report = tracer.stop()
+            python.finish()
+    relay = report.script("pgbouncer")
+    assert relay["role"] == "relay" and relay["open"] == 12 == relay["idle"]
+    assert rules_of(report) == {"leaky.py": ["idle-hoard"], "pgbouncer": ["relay"]}
+    servers = {s["port"]: s for s in report.servers}
+    assert servers[bouncer.port]["kind"] == "relay" and servers[bouncer.port]["program"] == "pgbouncer"
+    assert servers[bouncer.port]["pid"] == bouncer.pid and servers[bouncer.port]["open"] == 12
+    assert servers[cluster.port]["slots_used"] == 12
+    assert all(c["backend_pid"] for c in report.process(bouncer.pid)["connection_list"])
+
+
+# -- Prisma ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("where", ["in .env", "on the command line"])
+def test_prisma_7_ignores_the_limit_in_the_url(cluster, node_project, tmp_path, where):
+    """Asked for two, it opens ten; and the finding says why."""
+    url = cluster.url(app="prisma") + "&connection_limit=2"
+    (tmp_path / "scripts").mkdir()
+    for name in ("wrong.js", "hold.js"):
+        (tmp_path / "scripts" / name).write_text((node_project / "scripts" / name).read_text())
+    (tmp_path / "node_modules").symlink_to(node_project / "node_modules")
+    if where == "in .env":
+        (tmp_path / ".env").write_text(f'# ours\nDATABASE_URL="{url}"\n')
+    args = [] if where == "in .env" else [url]
+    with Tracer(cluster.port) as tracer:
+        with node_script(tmp_path, "wrong.js", *args, "--end=exit", env=dict(cluster.env(), DATABASE_URL=url)) as node:
+            node.ready()
+            assert node.finish() == 0
+        report = tracer.stop()
+    expect(report.process(node.pid), opened=10, abandoned=10)
+    (finding,) = report.script("scripts/wrong.js")["findings"]
+    assert finding["rule"] == "abandoned" and finding["library"]["id"] == "prisma"
+    assert f"connection_limit=2 {where} is ignored by Prisma 7" in finding["library"]["config"]
+    assert finding["source"] == ["scripts/wrong.js:10: new PrismaClient(...)"]
+    assert "connection_limit" in finding["library"]["bound_by"]
