@@ -374,6 +374,7 @@ struct event_server {
 	const char *limit_source;   /* "pg_control", "postgresql.auto.conf", "command line"; NULL */
 	const char *data_directory; /* NULL: not known */
 	const char *program;	    /* name of the listening program, "postgres", "pgbouncer" */
+	const char *container;	    /* id, as of a process; NULL: in none */
 };
 
 /* EVENT_PLACE: where a unix server's socket lies: "/run/postgresql/.s.PGSQL.5432", "@name". */

@@ -119,6 +119,7 @@ struct instance_row {
 	__u32 version;	     /* major; 0: not known */
 	const char *program; /* "postgres", "pgbouncer" */
 	const char *data_directory, *limit_source; /* NULL: not known */
+	const char *container;			   /* NULL: in none */
 	__s32 max_connections, reserved;	   /* -1: not known */
 	__u64 used;				   /* slots taken now, orphans among them */
 	struct orphan_row *orphans;

@@ -166,6 +166,7 @@ static const struct field server_fields[] = {
 	F(server, limit_source, "limit_source", TEXT),
 	F(server, data_directory, "data_directory", TEXT),
 	F(server, program, "program", TEXT),
+	F(server, container, "container", TEXT),
 	{0},
 };
 static const struct field place_fields[] = {

@@ -141,6 +141,7 @@ static void instance_fill(
 		.program = text_or_empty(facts->program),
 		.data_directory = facts->data_directory,
 		.limit_source = facts->limit_source,
+		.container = facts->container,
 		.max_connections = facts->max_connections,
 		.reserved = facts->reserved,
 		.history = instance->history,

@@ -65,11 +65,12 @@ void apply_server(struct model *model, const struct event_server *e)
 	free(instance->arena);
 	instance->arena = to =
 		xcalloc(1, text_room(e->limit_source) + text_room(e->data_directory) +
-				   text_room(e->program) + 1);
+				   text_room(e->program) + text_room(e->container) + 1);
 	instance->facts = *e;
 	instance->facts.limit_source = copy_text(&to, e->limit_source);
 	instance->facts.data_directory = copy_text(&to, e->data_directory);
 	instance->facts.program = copy_text(&to, e->program);
+	instance->facts.container = copy_text(&to, e->container);
 	instance->seen = true;
 	instance->listeners = xrealloc(
 		instance->listeners, (instance->listener_count + 1) * sizeof(*instance->listeners));

@@ -33,6 +33,7 @@ struct host_server {
 	struct server_limits limits;
 	char *program, *data_directory; /* NULL: not known */
 	bool contained;                 /* it counts pids otherwise than we do */
+	char *container;                /* NULL: in none */
 	__u32 seen;                     /* number of the last snapshot that found it */
 	UT_hash_handle hh;
 };
@@ -131,6 +132,18 @@ static void limits_read(struct host_server *server, int root, int data)
 	server_limits_read(&server->limits, &place);
 }
 
+static char *container_of(const struct process_key *key)
+{
+	struct identity identity;
+	char *container;
+
+	if (identity_from_proc(&identity, key, true, false))
+		return NULL;
+	container = identity.event.container ? xstrdup(identity.event.container) : NULL;
+	free(identity.arena);
+	return container;
+}
+
 static void server_examine(struct host_server *server)
 {
 	__u32 pid = server->key.pid, parent;
@@ -139,6 +152,7 @@ static void server_examine(struct host_server *server)
 	server->program = program_of(pid);
 	server->kind = server->program ? SERVER_RELAY : SERVER_UNKNOWN;
 	server->limits.max_connections = server->limits.reserved = -1;
+	server->container = container_of(&server->key);
 	if (is_postgres(server->program) && data >= 0 && owns_data(pid, data) &&
 		proc_is(&server->key, &parent)) {
 		limits_read(server, root, data);
@@ -195,6 +209,7 @@ static void server_free(struct live *live, struct host_server *server)
 	HASH_DEL(live->servers, server);
 	free(server->program);
 	free(server->data_directory);
+	free(server->container);
 	free(server);
 }
 
@@ -276,13 +291,15 @@ static void push_server(struct live *live, const struct server_capture *c)
 				     .reserved = server->limits.reserved,
 				     .limit_source = server->limits.source,
 			     }};
-	char *arena = xcalloc(1, (program ? strlen(program) : 0) + (data ? strlen(data) : 0) + 2);
+	char *arena = xcalloc(1, (program ? strlen(program) : 0) + (data ? strlen(data) : 0) +
+					 (server->container ? strlen(server->container) : 0) + 3);
 	char *to = arena;
 
 	if (c->local.family == AF_UNIX)
 		push_place(live, c);
 	event.server.program = put(&to, program);
 	event.server.data_directory = put(&to, data);
+	event.server.container = put(&to, server->container);
 	live_push_owned(live, &event, arena);
 }
 

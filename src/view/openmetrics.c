@@ -7,44 +7,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/address.h"
 #include "base/text.h"
 #include "view/lines.h"
-#include "view/exposition.h"
-#include "view/openmetrics.h"
+#include "view/openmetrics_page.h"
 
-#define PREFIX "pgleaktrace_"
-
-struct page {
-	FILE *out;
-	const struct snapshot *snapshot;
-	const struct findings *findings;
-	const struct self *self;
-	enum exposition exposition;
-};
-
-enum family_type { GAUGE, COUNTER, HISTOGRAM, INFO };
-
-struct family {
-	const char *name; /* without the prefix, and without _total or _info */
-	enum family_type type;
-	const char *unit; /* the name's last word, or NULL */
-	const char *help;
-	void (*write)(const struct page *, const struct family *);
-	const char *field; /* of count_fields, for write_counts */
-};
-
-static void write_name(const struct page *p, const struct family *f, const char *suffix)
+void page_name(const struct page *p, const struct family *f, const char *suffix)
 {
-	fprintf(p->out, PREFIX "%s%s", f->name, suffix);
+	fprintf(p->out, OPENMETRICS_PREFIX "%s%s", f->name, suffix);
 }
 
-static void write_number(const struct page *p, __u64 number)
+void page_number(const struct page *p, __u64 number)
 {
 	fprintf(p->out, " %llu\n", (unsigned long long)number);
 }
 
-static void write_seconds(const struct page *p, __u64 ns)
+void page_seconds(const struct page *p, __u64 ns)
 {
 	fprintf(p->out, " %.3f\n", (double)ns / 1e9);
 }
@@ -57,7 +34,7 @@ static const char *total_of(const struct family *f)
 static void write_series(const struct page *p, const struct family *f, const char *suffix,
 	const struct series_row *row)
 {
-	write_name(p, f, suffix);
+	page_name(p, f, suffix);
 	exposition_label(p->out, "script", row->script, true);
 	exposition_label(p->out, "container", row->container, false);
 	exposition_label(p->out, "server", row->server, false);
@@ -75,9 +52,9 @@ static void write_counts(const struct page *p, const struct family *f)
 		write_series(p, f, total_of(f), row);
 		fputc('}', p->out);
 		if (field->is_age)
-			write_seconds(p, value);
+			page_seconds(p, value);
 		else
-			write_number(p, value);
+			page_number(p, value);
 	}
 }
 
@@ -86,7 +63,7 @@ static void write_processes(const struct page *p, const struct family *f)
 	for (size_t i = 0; i < p->snapshot->series_count; i++) {
 		write_series(p, f, "", &p->snapshot->series[i]);
 		fputc('}', p->out);
-		write_number(p, p->snapshot->series[i].processes);
+		page_number(p, p->snapshot->series[i].processes);
 	}
 }
 
@@ -103,14 +80,14 @@ static void write_lifetime(
 				(double)lifetime_bounds[i] / 1e9);
 		else
 			fputs(",le=\"+Inf\"}", p->out);
-		write_number(p, count);
+		page_number(p, count);
 	}
 	write_series(p, f, "_sum", row);
 	fputc('}', p->out);
-	write_seconds(p, row->lifetime_sum);
+	page_seconds(p, row->lifetime_sum);
 	write_series(p, f, "_count", row);
 	fputc('}', p->out);
-	write_number(p, all);
+	page_number(p, all);
 }
 
 /* Nothing ended, nothing written: buckets are the dearest samples. */
@@ -172,43 +149,21 @@ static void write_findings(const struct page *p, const struct family *f)
 		same = 1;
 		while (i + same < n && !by_found(&found[i], &found[i + same]))
 			same++;
-		write_name(p, f, "");
+		page_name(p, f, "");
 		exposition_label(p->out, "rule", rule_rows[found[i].rule].id, true);
 		exposition_label(p->out, "severity",
 			severity_name(rule_rows[found[i].rule].severity), false);
 		exposition_label(p->out, "script", found[i].script, false);
 		fputc('}', p->out);
-		write_number(p, same);
+		page_number(p, same);
 	}
 	free(found);
 }
 
-static void write_max_connections(const struct page *p, const struct family *f)
-{
-	for (size_t i = 0; i < p->snapshot->server_count; i++) {
-		const struct server_row *row = &p->snapshot->servers[i];
-		char server[4200];
-		bool told = false;
-
-		/* One address in several network namespaces: the first that is known. */
-		for (size_t j = 0; j < i && !told; j++)
-			told = !memcmp(&p->snapshot->servers[j].key, &row->key,
-				       offsetof(struct server_key, netns)) &&
-			       p->snapshot->servers[j].max_connections >= 0;
-		if (told || row->max_connections < 0)
-			continue;
-		server_text(server, sizeof(server), &row->key, row->path);
-		write_name(p, f, "");
-		exposition_label(p->out, "server", server, true);
-		fputc('}', p->out);
-		write_number(p, (__u64)row->max_connections);
-	}
-}
-
 static void write_older(const struct page *p, const struct family *f)
 {
-	write_name(p, f, "");
-	write_seconds(p, p->snapshot->older);
+	page_name(p, f, "");
+	page_seconds(p, p->snapshot->older);
 }
 
 static void write_losses(const struct page *p, const struct family *f)
@@ -230,23 +185,23 @@ static void write_losses(const struct page *p, const struct family *f)
 
 	_Static_assert(sizeof(rows) / sizeof(rows[0]) == sizeof(*l) / sizeof(__u64), "each loss");
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		write_name(p, f, "");
+		page_name(p, f, "");
 		exposition_label(p->out, "kind", rows[i].kind, true);
 		fputc('}', p->out);
-		write_number(p, rows[i].count);
+		page_number(p, rows[i].count);
 	}
 }
 
 static void write_complete(const struct page *p, const struct family *f)
 {
-	write_name(p, f, "");
-	write_number(p, p->snapshot->complete);
+	page_name(p, f, "");
+	page_number(p, p->snapshot->complete);
 }
 
 static void write_series_count(const struct page *p, const struct family *f)
 {
-	write_name(p, f, "");
-	write_number(p, p->snapshot->series_count);
+	page_name(p, f, "");
+	page_number(p, p->snapshot->series_count);
 }
 
 static void write_seen(const struct page *p, const struct family *f)
@@ -255,19 +210,19 @@ static void write_seen(const struct page *p, const struct family *f)
 
 	if (!s)
 		return;
-	write_name(p, f, "");
-	write_seconds(p, s->wall + (p->snapshot->now - s->head.time));
+	page_name(p, f, "");
+	page_seconds(p, s->wall + (p->snapshot->now - s->head.time));
 }
 
 static void write_build(const struct page *p, const struct family *f)
 {
 	const struct event_session *s = p->snapshot->session;
 
-	write_name(p, f, "_info");
+	page_name(p, f, "_info");
 	exposition_label(p->out, "version", PGLEAKTRACE_VERSION, true);
 	exposition_label(p->out, "kernel", s ? s->kernel : "", false);
 	fputc('}', p->out);
-	write_number(p, 1);
+	page_number(p, 1);
 }
 
 static void write_fills(const struct page *p, const struct family *f, bool most)
@@ -275,10 +230,10 @@ static void write_fills(const struct page *p, const struct family *f, bool most)
 	for (size_t i = 0; p->self && i < p->self->fill_count; i++) {
 		const struct fill *fill = &p->self->fills[i];
 
-		write_name(p, f, "");
+		page_name(p, f, "");
 		exposition_label(p->out, "map", fill->name, true);
 		fputc('}', p->out);
-		write_number(p, most ? fill->most : fill->used);
+		page_number(p, most ? fill->most : fill->used);
 	}
 }
 
@@ -296,16 +251,16 @@ static void write_cpu(const struct page *p, const struct family *f)
 {
 	if (!p->self)
 		return;
-	write_name(p, f, "_total");
-	write_seconds(p, p->self->cpu);
+	page_name(p, f, "_total");
+	page_seconds(p, p->self->cpu);
 }
 
 static void write_resident(const struct page *p, const struct family *f)
 {
 	if (!p->self)
 		return;
-	write_name(p, f, "");
-	write_number(p, p->self->resident);
+	page_name(p, f, "");
+	page_number(p, p->self->resident);
 }
 
 static const struct family families[] = {
@@ -343,7 +298,19 @@ static const struct family families[] = {
 		NULL},
 	{"findings", GAUGE, NULL, "What the tool concludes, by rule.", write_findings, NULL},
 	{"server_max_connections", GAUGE, NULL, "The server's max_connections, where known.",
-		write_max_connections, NULL},
+		write_server_limit, NULL},
+	{"server_reserved_connections", GAUGE, NULL,
+		"Slots that only superusers and reserved roles may take.", write_server_reserved,
+		NULL},
+	{"server_slots_used", GAUGE, NULL, "Slots taken, of a PostgreSQL on this host.",
+		write_server_used, NULL},
+	{"server_slots_orphaned", GAUGE, NULL, "Slots taken by backends whose client is gone.",
+		write_server_orphaned, NULL},
+	{"server_slots_remote", GAUGE, NULL, "Slots taken by clients on other hosts.",
+		write_server_remote, NULL},
+	{"server_full_in_seconds", GAUGE, "seconds",
+		"Time until no slot is left at the last minute's rate; absent if not in sight.",
+		write_server_full_in, NULL},
 	{"idle_threshold_seconds", GAUGE, "seconds", "Idle for longer counts as idle (--older).",
 		write_older, NULL},
 	{"losses", GAUGE, NULL,
@@ -374,10 +341,10 @@ static void write_family(const struct page *p, const struct family *f)
 						  : "";
 	const char *type = classic && f->type == INFO ? "gauge" : types[f->type];
 
-	fprintf(p->out, "# HELP " PREFIX "%s%s %s\n", f->name, suffix, f->help);
-	fprintf(p->out, "# TYPE " PREFIX "%s%s %s\n", f->name, suffix, type);
+	fprintf(p->out, "# HELP " OPENMETRICS_PREFIX "%s%s %s\n", f->name, suffix, f->help);
+	fprintf(p->out, "# TYPE " OPENMETRICS_PREFIX "%s%s %s\n", f->name, suffix, type);
 	if (f->unit && !classic)
-		fprintf(p->out, "# UNIT " PREFIX "%s %s\n", f->name, f->unit);
+		fprintf(p->out, "# UNIT " OPENMETRICS_PREFIX "%s %s\n", f->name, f->unit);
 	f->write(p, f);
 }
 

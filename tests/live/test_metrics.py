@@ -11,7 +11,7 @@ import urllib.request
 
 import pytest
 
-from actors import ROOT, tool
+from actors import ROOT, Actor, tool
 from pgcluster import wait_until
 from tracer import Tracer, tracer_path
 
@@ -243,3 +243,29 @@ def test_a_recording_is_served_after_it_was_played():
                                  script="scripts/seed.py") == 6, "it was played")
         served.tracer.process.send_signal(signal.SIGTERM)
         assert served.tracer.wait() == 0
+
+
+def test_slots_of_a_server_here(cluster):
+    def slots(which):
+        return value(served.samples(), f"server_{which}", server=f"{LOCAL}:{cluster.port}",
+                     data_directory=cluster.data)
+
+    with Served(cluster.port, "--metrics", 0, "-i", "100ms") as served:
+        with Actor(["psql", "-XAtq", "-c", "select pg_sleep(600)"], env=cluster.env()) as psql:
+            cluster.wait_open(1)
+            wait_until(lambda: slots("slots_used") == 1, "its slot is seen")
+            assert slots("max_connections") == 100 and slots("reserved_connections") == 3
+            assert slots("slots_orphaned") == 0 and slots("slots_remote") == 0
+            psql.kill()
+            wait_until(lambda: slots("slots_orphaned") == 1, "the slot outlives its client")
+            assert slots("slots_used") == 1
+            assert value(served.samples(), "findings", rule="orphan-slot") == 1
+        check = promtool(served.get()[0])
+        assert check.returncode == 0 and not check.stderr, check.stderr
+
+
+def test_the_page_and_its_list_name_the_same_families():
+    listed = set(re.findall(r"^\| `([a-z_]+)` \|", (ROOT / "docs" / "METRICS.md").read_text(), re.M))
+    page = subprocess.run([tracer_path(), "--replay", RECORDING, "-o", "openmetrics"], check=True,
+                          capture_output=True, text=True).stdout
+    assert set(re.findall(r"^# TYPE pgleaktrace_([a-z_]+) ", page, re.M)) == listed
