@@ -338,9 +338,11 @@ static char *identify_words(const struct words *w, int from, const char *cwd, ch
 {
 	const char *self = w->word[from], *base = base_name(self);
 	const struct interpreter *in;
+	int behind;
 
-	if (listed(exec_prefixes, base) && from + 1 < w->count)
-		return identify_words(w, prefix_end(w, from), cwd, runtime);
+	/* A prefix with only options behind it is all there is. */
+	if (listed(exec_prefixes, base) && (behind = prefix_end(w, from)) < w->count)
+		return identify_words(w, behind, cwd, runtime);
 	if (listed(package_managers, base))
 		return package_command(w, from, base);
 	if (listed(chain_runners, base) && from + 2 < w->count &&

@@ -60,15 +60,31 @@ static void converse(struct serve *serve, int client, char *answer, size_t room)
 	abort();
 }
 
+/* One that hangs up first keeps its port for a while, and there are only so many. */
+static int connect_patiently(const struct sockaddr_in *server)
+{
+	for (int tries = 0; tries < 100; tries++) {
+		int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+		if (client < 0)
+			abort();
+		if (!connect(client, (const struct sockaddr *)server, sizeof(*server)))
+			return client;
+		if (errno != EADDRNOTAVAIL)
+			abort();
+		close(client);
+		usleep(100000);
+	}
+	abort();
+}
+
 static void ask(struct serve *serve, const void *request, size_t size, char *answer, size_t room)
 {
 	const struct sockaddr_in server = where(serve);
-	const struct linger hard = {1, 0}; /* no TIME_WAIT: there are only so many ports */
-	int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	const struct linger hard = {1, 0};
+	int client = connect_patiently(&server);
 
 	memset(answer, 0, room);
-	if (client < 0 || connect(client, (const struct sockaddr *)&server, sizeof(server)))
-		abort();
 	if (size && send(client, request, size, MSG_NOSIGNAL) != (ssize_t)size)
 		abort();
 	shutdown(client, SHUT_WR);

@@ -17,7 +17,7 @@
 
 #define ARGS_MOST   64
 #define BLOCKS_MOST 65536
-#define REGEX_MOST  32
+#define REGEX_MOST  12
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

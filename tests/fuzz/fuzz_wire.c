@@ -31,7 +31,8 @@ static void check(const struct wire *w)
 	check_text(e->application, sizeof(e->application));
 	check_text(e->message, sizeof(e->message));
 	check_text(e->sqlstate, sizeof(e->sqlstate));
-	if (strlen(e->sqlstate) > 5 || w->client.left > 1 << 30 || w->server.left > WIRE_MESSAGE_MOST)
+	if (strlen(e->sqlstate) > 5 || w->client.left > 1 << 30 ||
+		w->server.left > WIRE_MESSAGE_MOST)
 		abort();
 	/* Behind the StartupMessage a client is only counted: passwords come here. */
 	if (w->client.news & WIRE_STARTUP && w->client.state != WIRE_HEAD &&

@@ -134,7 +134,7 @@ static void names_at_least_sixty(void **state)
 
 static void survives_hostile_argv(void **state)
 {
-	static const char cut[] = "node\0--require";
+	static const char cut[] = "node\0--require", options[] = "nice\0-n\0005";
 	size_t length = 2 << 20;
 	char *big = xcalloc(1, length + 1);
 	struct script_name name;
@@ -150,6 +150,9 @@ static void survives_hostile_argv(void **state)
 	script_free(&name);
 	script_identify(&name, cut, sizeof(cut) - 1, "x", NULL, NULL);
 	assert_string_equal(name.script, "node");
+	script_free(&name);
+	script_identify(&name, options, sizeof(options), "x", NULL, NULL); /* found by fuzzing */
+	assert_string_equal(name.script, "nice");
 	script_free(&name);
 	script_identify(&name, NULL, 0, NULL, NULL, NULL);
 	assert_string_equal(name.script, "?");
