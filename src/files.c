@@ -132,7 +132,7 @@ static void record_again(void *recorder, const union event *event)
 /* A recording that begins in the middle begins with what was known: who is there, and where. */
 static int reopen_recording(struct loop *l)
 {
-	int result = reopen(recorder_file(l->recorder), l->options->record);
+	int result = reopen(recorder_file(l->recorder), l->recording);
 
 	if (result == 1)
 		model_tell_again(l->model, record_again, l->recorder);

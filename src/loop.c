@@ -77,7 +77,7 @@ static void record_event(struct loop *l, const union event *event)
 	if (!l->record_error)
 		return;
 	fprintf(stderr, "pgleaktrace: the recording %s is cut short: %s; watching goes on\n",
-		l->options->record, strerror(-l->record_error));
+		l->recording, strerror(-l->record_error));
 	recorder_close(l->recorder);
 	l->recorder = NULL;
 }

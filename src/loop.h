@@ -35,7 +35,8 @@ struct loop {
 	struct stream *stream;
 	struct model *model;
 	struct diagnosis *diagnosis;
-	struct recorder *recorder; /* NULL: no --record, or it could not be written on */
+	struct recorder *recorder; /* NULL: nothing is recorded, or no more since record_error */
+	char *recording;           /* the name of its file; freed with the rest */
 	int record_error;          /* -errno of that */
 	struct command *command;   /* NULL: the whole host is watched */
 	struct source sources[LOOP_SOURCES];

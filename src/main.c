@@ -10,6 +10,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "base/redact.h"
 #include "command.h"
 #include "files.h"
@@ -113,6 +114,7 @@ static int open_all(const struct options *o, FILE *out, struct loop *loop)
 			strerror(-error));
 		return fail(o, out, EXIT_FAILED, why);
 	}
+	loop->recording = o->record ? xstrdup(o->record) : NULL;
 	error = o->replay ? stream_replay_open(&loop->stream, o->replay, why, sizeof(why))
 			  : stream_live_open(&loop->stream, &o->live, why, sizeof(why));
 	if (error)
@@ -125,6 +127,7 @@ static int open_all(const struct options *o, FILE *out, struct loop *loop)
 static void close_all(struct loop *loop)
 {
 	recorder_close(loop->recorder);
+	free(loop->recording);
 	diagnosis_free(loop->diagnosis);
 	model_free(loop->model);
 	stream_close(loop->stream);
@@ -133,7 +136,7 @@ static void close_all(struct loop *loop)
 }
 
 /* 0, or the -errno for which the recording is not whole: said once, here or when it happened. */
-static int end_recording(const struct options *o, struct loop *loop)
+static int end_recording(struct loop *loop)
 {
 	int error = recorder_close(loop->recorder);
 
@@ -141,14 +144,14 @@ static int end_recording(const struct options *o, struct loop *loop)
 	if (loop->record_error)
 		return loop->record_error;
 	if (error)
-		fprintf(stderr, "pgleaktrace: the recording %s is cut short: %s\n", o->record,
+		fprintf(stderr, "pgleaktrace: the recording %s is cut short: %s\n", loop->recording,
 			strerror(-error));
 	return error;
 }
 
 /* The loop, and the recording to its end. A reader that has left is no reason to die before that;
  * afterwards, as every filter does. */
-static int run_loop(const struct options *o, struct loop *loop, int *recorded)
+static int run_loop(struct loop *loop, int *recorded)
 {
 	void (*before)(int) = signal(SIGPIPE, SIG_IGN);
 	int error;
@@ -156,7 +159,7 @@ static int run_loop(const struct options *o, struct loop *loop, int *recorded)
 	if (loop->command)
 		loop->command->sigpipe = before;
 	error = loop_run(loop);
-	*recorded = end_recording(o, loop);
+	*recorded = end_recording(loop);
 	signal(SIGPIPE, before);
 	return error;
 }
@@ -165,7 +168,7 @@ static int run_loop(const struct options *o, struct loop *loop, int *recorded)
 static int run(const struct options *o, FILE *out, struct loop *loop)
 {
 	union event broken = {.stop = {.head = {.kind = EVENT_STOP}, .reason = STOP_BROKEN}};
-	int recorded, error = run_loop(o, loop, &recorded);
+	int recorded, error = run_loop(loop, &recorded);
 	char why[512];
 
 	if (loop->command && loop->command->exec_error) {

@@ -4,6 +4,7 @@
  * program: a pause, a recording, another moment of a recording that is played.
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,7 +19,7 @@ struct desk {
 	struct screen *screen;
 	struct player player;
 	struct model *frozen; /* live: what is shown while paused */
-	char file[128];       /* the recording that R started; "" none */
+	bool recording;       /* R started one, and it was not stopped */
 	__u64 shown_events;   /* as many had been taken at the last frame */
 	bool due, fresh;      /* a frame is due; none was drawn since the last tick */
 };
@@ -35,9 +36,14 @@ static void frame(struct desk *d, struct loop *l)
 		.length = d->player.length,
 		.speed = d->player.speed,
 		.at_end = d->player.at_end,
-		.recording = *d->file ? d->file : l->options->record,
+		.recording = l->recorder ? l->recording : NULL,
 	};
 
+	if (d->recording && !l->recorder) {
+		d->recording = false;
+		screen_say(
+			d->screen, "%s is cut short: %s", l->recording, strerror(-l->record_error));
+	}
 	screen_frame(d->screen, d->frozen ? d->frozen : l->model, &status);
 	d->shown_events = l->taken;
 	d->due = false;
@@ -73,18 +79,42 @@ static int record_start(struct desk *d, struct loop *l)
 	static const struct query all;
 	struct retelling r = {0};
 	struct snapshot *now = model_snapshot(l->model, &all);
-	int fd = screen_file_create(d->file, sizeof(d->file), now, "ndjson");
+	char file[128];
+	int fd = screen_file_create(file, sizeof(file), now, "ndjson");
 
 	snapshot_free(now);
 	if (fd < 0)
 		return fd;
 	close(fd);
-	r.error = recorder_open(&r.recorder, d->file);
+	r.error = recorder_open(&r.recorder, file);
 	if (r.error)
 		return r.error;
 	model_retell(l->model, write_down, &r);
+	if (r.error) {
+		recorder_close(r.recorder);
+		return r.error;
+	}
+	free(l->recording);
+	l->recording = xstrdup(file);
 	l->recorder = r.recorder;
-	return r.error;
+	d->recording = true;
+	return 0;
+}
+
+/* With a last word, so that it does not seem to be torn. */
+static int record_stop(struct desk *d, struct loop *l)
+{
+	static const struct query all;
+	struct snapshot *now = model_snapshot(l->model, &all);
+	union event stop = {
+		.stop = {.head = {.kind = EVENT_STOP, .time = now->now}, .reason = STOP_SIGNAL}};
+	int error = recorder_write(l->recorder, &stop), closed = recorder_close(l->recorder);
+
+	snapshot_free(now);
+	error = error ? error : closed;
+	l->recorder = NULL;
+	d->recording = false;
+	return error;
 }
 
 static void record_toggle(struct desk *d, struct loop *l)
@@ -94,22 +124,16 @@ static void record_toggle(struct desk *d, struct loop *l)
 	if (l->options->record) {
 		screen_say(
 			d->screen, "recording since the start (--record); it ends with the watch");
-	} else if (*d->file) {
-		error = recorder_close(l->recorder);
-		l->recorder = NULL;
-		screen_say(d->screen, error ? "%s is not whole: %s" : "recorded: %s", d->file,
+	} else if (d->recording) {
+		error = record_stop(d, l);
+		screen_say(d->screen, error ? "%s is not whole: %s" : "recorded: %s", l->recording,
 			strerror(-error));
-		*d->file = 0;
 	} else {
 		error = record_start(d, l);
-		if (error) {
-			recorder_close(l->recorder);
-			l->recorder = NULL;
+		if (error)
 			screen_say(d->screen, "no recording: %s", strerror(-error));
-			*d->file = 0;
-		} else {
-			screen_say(d->screen, "recording to %s; R stops it", d->file);
-		}
+		else
+			screen_say(d->screen, "recording to %s; R stops it", l->recording);
 	}
 }
 
@@ -141,12 +165,21 @@ static int frame_and_wishes(struct desk *d, struct loop *l)
 	return result;
 }
 
+/* Nobody is there any more, and no signal need have told (nohup). */
+static bool is_gone(int fd)
+{
+	struct pollfd terminal = {.fd = fd, .events = POLLIN};
+
+	return poll(&terminal, 1, 0) > 0 && terminal.revents & (POLLHUP | POLLERR | POLLNVAL);
+}
+
 /* A key is answered at once, unless there was a frame a moment ago. */
 static int keys_ready(struct loop *l, int fd, void *data)
 {
 	struct desk *d = data;
 
-	(void)fd;
+	if (is_gone(fd))
+		return STOP_SIGNAL;
 	d->due |= screen_keys(d->screen);
 	return d->due && !d->fresh ? frame_and_wishes(d, l) : 0;
 }

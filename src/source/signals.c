@@ -16,11 +16,12 @@ static int ends_watch(struct loop *l, const struct signalfd_siginfo *info)
 /* Without a terminal that could hang up, it is the service manager's or logrotate's "reopen". */
 static int hangup(struct loop *l, const struct signalfd_siginfo *info)
 {
-	int terminal = l->command ? -1 : open("/dev/tty", O_RDONLY | O_CLOEXEC), files;
+	bool asks = !l->command && !l->options->screen;
+	int terminal = asks ? open("/dev/tty", O_RDONLY | O_CLOEXEC) : -1, files;
 
 	if (terminal >= 0)
 		close(terminal);
-	if (terminal >= 0 || l->command)
+	if (terminal >= 0 || !asks) /* a screen's terminal is gone by now */
 		return ends_watch(l, info);
 	files = files_reopen(l);
 	if (files < 0)

@@ -12,8 +12,9 @@
 #include "view/format.h"
 #include "view/screen_state.h"
 
-#define MARK_WIDTH    2  /* "+ ", "- ": just opened, just gone */
-#define VERDICT_WIDTH 14 /* "idle-hoard +1", "signal 11" */
+#define MARK_WIDTH    2   /* "+ ", "- ": just opened, just gone */
+#define LINKS_WIDE    120 /* columns from which there is room for all of a line */
+#define VERDICT_WIDTH 14  /* "idle-hoard +1", "signal 11" */
 
 /* Of scripts and processes, between the name and the verdict. */
 static const struct column {
@@ -35,16 +36,22 @@ static const struct column {
 };
 #define COLUMNS (sizeof(columns) / sizeof(columns[0]))
 
+static bool is_sorted_by(const struct screen *s, const struct column *c)
+{
+	return s->query.sort && c->field && !strcmp(s->query.sort->name, c->field);
+}
+
 static void cell_title(const struct screen *s, const struct column *c, char *out, size_t size)
 {
 	const struct count_field *f = c->field ? count_field_find(c->field) : NULL;
+	const char *sign = is_sorted_by(s, c) ? glyphs_of(s)->down : "";
 	char age[24];
 
 	if (c->field && !strcmp(c->field, "idle")) {
 		older_text(age, sizeof(age), s->query.older);
-		snprintf(out, size, "IDLE>%s", age);
+		snprintf(out, size, "IDLE>%s%s", age, sign);
 	} else {
-		snprintf(out, size, "%s", f ? f->title : "PROCS");
+		snprintf(out, size, "%s%s", f ? f->title : "PROCS", sign);
 	}
 }
 
@@ -53,7 +60,7 @@ static unsigned cell_width(const struct screen *s, const struct column *c)
 	char title[32];
 
 	cell_title(s, c, title, sizeof(title));
-	return strlen(title) < 6 ? 6 : (unsigned)strlen(title);
+	return text_columns(title) < 6 ? 6 : (unsigned)text_columns(title);
 }
 
 static unsigned name_width(const struct screen *s)
@@ -74,11 +81,6 @@ static void put_right(struct screen *s, unsigned line, unsigned *at, unsigned wi
 	*at += 1;
 	canvas_put(&s->canvas, line, *at + (wide < width ? width - wide : 0), width, style, text);
 	*at += width;
-}
-
-static bool is_sorted_by(const struct screen *s, const struct column *c)
-{
-	return s->query.sort && c->field && !strcmp(s->query.sort->name, c->field);
 }
 
 void draw_titles(struct screen *s, unsigned line)
@@ -184,7 +186,8 @@ static void draw_process(struct screen *s, unsigned line, const struct row *row)
 	const struct process_row *p = row->process;
 	const struct event_process *e = p->identity;
 	char *argv = e ? format_argv(e) : xstrdup("?"), exit[48];
-	char *name = xasprintf("%u %s %s", p->key.pid, e && e->user ? e->user : "", argv);
+	bool user = e && e->user && s->canvas.columns >= LINKS_WIDE;
+	char *name = xasprintf("%u %s%s%s", p->key.pid, user ? e->user : "", user ? " " : "", argv);
 
 	draw_name(s, line, 2, name_width(s), row, name);
 	draw_counts(s, line, row);
@@ -202,19 +205,30 @@ enum link_column { PORT, AGE, IDLE, SERVER, BACKEND, USER, DATABASE, STATE, LINK
 
 static const struct link_title {
 	const char *title;
-	unsigned narrow, wide; /* width below 100 columns, and from there */
+	unsigned narrow, wide; /* width below 120 columns, and from there */
 	bool right;
 } links[LINK_COLUMNS] = {
 	[PORT] = {"PORT", 5, 5, true},
 	[AGE] = {"AGE", 7, 7, true},
 	[IDLE] = {"IDLE", 6, 6, true},
-	[SERVER] = {"SERVER", 14, 22, false},
+	[SERVER] = {"SERVER", 15, 22, false},
 	[BACKEND] = {"BACKEND", 7, 7, true},
 	[USER] = {"USER", 8, 14, false},
 	[DATABASE] = {"DATABASE", 8, 14, false},
 	[STATE] = {"STATE", 0, 0, false},
 };
-#define LINK_INDENT 6
+#define LINK_INDENT 5
+
+/* What it does, or how it ended. */
+static void state_text(const struct connection_row *c, char *out, size_t size)
+{
+	snprintf(out, size, "%s%s",
+		c->ended_at || !*c->activity ? ending_name(c->ending) : c->activity,
+		c->held ? ", held" : "");
+	for (char *at = out; c->ended_at && *at; at++)
+		if (*at == '_')
+			*at = ' ';
+}
 
 static void link_text(
 	enum link_column column, const struct connection_row *c, char *out, size_t size)
@@ -240,11 +254,7 @@ static void link_text(
 		break;
 	case USER: snprintf(out, size, "%s", c->user); break;
 	case DATABASE: snprintf(out, size, "%s", c->database); break;
-	case STATE:
-		snprintf(out, size, "%s%s",
-			c->ended_at || !*c->activity ? ending_name(c->ending) : c->activity,
-			c->held ? ", held" : "");
-		break;
+	case STATE: state_text(c, out, size); break;
 	case LINK_COLUMNS: break;
 	}
 }
@@ -255,7 +265,7 @@ static void draw_links(struct screen *s, unsigned line, const struct connection_
 	char text[256];
 
 	for (int i = 0; i < LINK_COLUMNS; i++) {
-		unsigned width = s->canvas.columns < 100 ? links[i].narrow : links[i].wide;
+		unsigned width = s->canvas.columns < LINKS_WIDE ? links[i].narrow : links[i].wide;
 		enum style style = c ? c->ended_at ? STYLE_DIM : STYLE_PLAIN : STYLE_HEADING;
 		char *cell;
 
@@ -263,7 +273,8 @@ static void draw_links(struct screen *s, unsigned line, const struct connection_
 			width = s->canvas.columns > at + 1 ? s->canvas.columns - at - 1 : 1;
 		if (c)
 			link_text((enum link_column)i, c, text, sizeof(text));
-		cell = clean_cut(s, c ? text : links[i].title, width);
+		/* The last one's begin says most: "idle in transac". */
+		cell = clean_cut(s, c ? text : links[i].title, i == STATE ? sizeof(text) : width);
 		if (links[i].right) {
 			put_right(s, line, &at, width, style, cell);
 		} else {
@@ -274,16 +285,29 @@ static void draw_links(struct screen *s, unsigned line, const struct connection_
 	}
 }
 
+/* The folder, if there is room for all of it: the counts say more. */
 static void draw_instance(struct screen *s, unsigned line, const struct row *row)
 {
 	const struct instance_row *i = row->instance;
-	char *text = xasprintf("%s  pid %u  %s%s%zu orphan slot%s, %zu remote address%s",
-		i->program ? i->program : server_kind_name(i->kind), i->process.pid,
-		i->data_directory ? i->data_directory : "", i->data_directory ? "  " : "",
-		i->orphan_count, i->orphan_count == 1 ? "" : "s", i->remote_count,
-		i->remote_count == 1 ? "" : "es");
+	unsigned width = s->canvas.columns - VERDICT_WIDTH - MARK_WIDTH - 1;
+	char *text, orphans[48] = "", remotes[48] = "";
+	const char *folder = i->data_directory ? i->data_directory : "";
 
-	draw_name(s, line, 0, s->canvas.columns - VERDICT_WIDTH - MARK_WIDTH - 1, row, text);
+	if (i->orphan_count)
+		snprintf(orphans, sizeof(orphans), "  %zu orphan slot%s", i->orphan_count,
+			i->orphan_count == 1 ? "" : "s");
+	if (i->remote_count)
+		snprintf(remotes, sizeof(remotes), "  %zu remote address%s", i->remote_count,
+			i->remote_count == 1 ? "" : "es");
+	text = xasprintf("%s  pid %u%s%s", i->program ? i->program : server_kind_name(i->kind),
+		i->process.pid, orphans, remotes);
+	if (text_columns(text) + text_columns(folder) + 4 <= width) {
+		char *longer = xasprintf("%s  %s", text, folder);
+
+		free(text);
+		text = longer;
+	}
+	draw_name(s, line, 0, width, row, text);
 	draw_verdict(s, line, row);
 	free(text);
 }
@@ -316,7 +340,10 @@ static void draw_note(struct screen *s, unsigned line, const struct row *row)
 {
 	const char *plural = row->more == 1 ? "" : row->process ? "s" : "es";
 
-	if (row->process)
+	if (!row->group)
+		canvas_print(&s->canvas, line, MARK_WIDTH, STYLE_DIM,
+			"and %zu more, left out by --rows", row->more);
+	else if (row->process)
 		canvas_print(&s->canvas, line, LINK_INDENT, STYLE_DIM,
 			"%zu ended connection%s (e shows them)", row->more, plural);
 	else

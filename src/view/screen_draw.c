@@ -16,9 +16,9 @@ static const char *const bars_ascii[8] = {"_", ".", ":", "-", "=", "+", "*", "#"
 const struct glyphs *glyphs_of(const struct screen *s)
 {
 	static const struct glyphs fine = {
-		"▸", "▾", "·", "+", "-", "±", "█", "▒", "░", "▼", "─", "→", bars};
+		"▸", "▾", "·", "+", "-", "±", "█", "▒", "░", "·", "▼", "─", "→", bars};
 	static const struct glyphs plain = {
-		">", "v", " ", "+", "-", "*", "#", "%", ".", "v", "-", "->", bars_ascii};
+		">", "v", " ", "+", "-", "*", "#", "%", ".", "r", "v", "-", "->", bars_ascii};
 
 	return s->config.ascii ? &plain : &fine;
 }
@@ -84,13 +84,13 @@ static void draw_table(struct screen *s, unsigned line, unsigned end)
 	draw_titles(s, line++);
 	scroll(s, end > line ? end - line : 1);
 	s->table_line = line;
-	if (!s->list.count)
-		draw_empty(s, line);
 	for (size_t i = s->top; i < s->list.count && line < end; i++, line++) {
 		draw_row(s, line, &s->list.rows[i]);
 		if (i == s->cursor_at)
 			canvas_select(&s->canvas, line);
 	}
+	if (s->snapshot->group_count == s->groups_filtered && line < end)
+		draw_empty(s, line);
 }
 
 /* A third of the screen explains, and what the table does not need. */
@@ -99,8 +99,10 @@ static unsigned pane_lines(const struct screen *s, unsigned top)
 	unsigned rows = s->canvas.rows, lines = rows / 3 > PANE_LEAST ? rows / 3 : PANE_LEAST;
 	size_t used = top + 1 + (s->list.count > ROWS_LEAST ? s->list.count : ROWS_LEAST) + 1;
 
-	if (s->pane_hidden || rows < top + 1 + ROWS_LEAST + PANE_LEAST + 1)
+	if (s->pane == PANE_HIDDEN || rows < top + 1 + ROWS_LEAST + PANE_LEAST + 1)
 		return 0;
+	if (s->pane == PANE_LARGE)
+		lines = rows - (top + 1 + ROWS_LEAST + 1);
 	return used + lines < rows ? rows - (unsigned)used : lines;
 }
 

@@ -9,13 +9,17 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "view/format.h"
+#include "view/servers.h"
 #include "view/screen_state.h"
 
-#define SERVERS_MOST  4               /* lines of servers; more are counted */
-#define HISTORY_NS    300000000000ull /* what the sparkline looks back at, at most */
-#define LABEL_WIDTH   22
-#define GAUGE_WIDTH   20
-#define NUMBERS_WIDTH 36
+#define SERVERS_MOST   4               /* lines of servers; more are counted */
+#define HISTORY_NS     300000000000ull /* what the sparkline looks back at, at most */
+#define SERVERS_WIDE   2               /* as many have two lines each on a small screen */
+#define HISTORY_WIDTH  60
+#define LABEL_WIDTH    22
+#define GAUGE_WIDTH    20
+#define TWO_LINES_FROM 20  /* rows */
+#define ONE_LINE_FROM  120 /* columns in which label, bar, numbers, trend and history find room */
 
 static void draw_clock(struct screen *s, unsigned line, unsigned at)
 {
@@ -61,40 +65,49 @@ static void draw_title(struct screen *s, unsigned line)
 	free(host);
 }
 
-/* Slots as a bar: taken, taken by orphans, free. */
-static void draw_bar(
-	struct screen *s, unsigned line, unsigned at, __u64 used, __u64 orphans, __u64 most)
+/* Cells of the bar for so many slots: none only for none. */
+static unsigned bar_cells(__u64 slots, __u64 most)
+{
+	__u64 cells = most ? (slots * GAUGE_WIDTH + most - 1) / most : 0;
+
+	return cells > GAUGE_WIDTH ? GAUGE_WIDTH : (unsigned)cells;
+}
+
+/* Slots as a bar: taken, taken by orphans, free, free for superusers only. */
+static void draw_bar(struct screen *s, unsigned line, unsigned at, __u64 used, __u64 orphans,
+	__u64 reserved, __u64 most)
 {
 	const struct glyphs *g = glyphs_of(s);
-	unsigned full = most ? (unsigned)((used * GAUGE_WIDTH + most - 1) / most) : 0;
-	unsigned lost = most ? (unsigned)((orphans * GAUGE_WIDTH + most - 1) / most) : 0;
+	unsigned full = bar_cells(used, most), lost = bar_cells(orphans, most);
+	unsigned kept = GAUGE_WIDTH - bar_cells(reserved, most);
+	enum style taken = full * 10 >= GAUGE_WIDTH * 9 ? STYLE_LEAK : STYLE_STRONG;
 
-	if (full > GAUGE_WIDTH)
-		full = GAUGE_WIDTH;
 	for (unsigned i = 0; i < GAUGE_WIDTH; i++) {
 		bool orphan = i < full && i + lost >= full;
 
 		canvas_put(&s->canvas, line, at + i, 1,
 			orphan     ? STYLE_LEAK
-			: i < full ? (full * 10 >= GAUGE_WIDTH * 9 ? STYLE_LEAK : STYLE_STRONG)
+			: i < full ? taken
 				   : STYLE_DIM,
 			orphan     ? g->part
 			: i < full ? g->full
-				   : g->empty);
+			: i < kept ? g->empty
+				   : g->kept);
 	}
 }
 
 /* Each column is the most that a slice of the time held. */
-static void draw_history(struct screen *s, unsigned line, unsigned at, const struct instance_row *i)
+static void draw_history(
+	struct screen *s, unsigned line, unsigned at, unsigned width, const struct instance_row *i)
 {
 	const struct glyphs *g = glyphs_of(s);
-	unsigned width = s->canvas.columns > at + 4 ? s->canvas.columns - at - 1 : 0;
-	__u32 slices[256] = {0}, most = i->max_connections > 0 ? (__u32)i->max_connections : 1;
+	__u32 slices[HISTORY_WIDTH] = {0};
+	__u32 most = i->max_connections > 0 ? (__u32)i->max_connections : 1;
 	__u64 now = s->snapshot->now, begin;
 
-	if (width > 60)
-		width = 60;
-	if (!width || i->history_count < 2)
+	if (width > HISTORY_WIDTH)
+		width = HISTORY_WIDTH;
+	if (width < 4 || i->history_count < 2)
 		return;
 	begin = i->history[0].time;
 	if (now - begin > HISTORY_NS)
@@ -154,20 +167,30 @@ static char *instance_numbers(const struct instance_row *i)
 		"%llu/%s slots%s%s", (unsigned long long)i->used, limit, reserved, orphans);
 }
 
-static unsigned draw_rate(
-	struct screen *s, unsigned line, unsigned at, const struct instance_row *i)
+/* How full it was and how fast that changes: behind the numbers, or below the bar. */
+static unsigned draw_trend(
+	struct screen *s, unsigned line, unsigned at, const struct instance_row *i, bool below)
 {
-	char age[24];
+	unsigned bar = LABEL_WIDTH + 1, right = s->canvas.columns;
+	char trend[80];
 
-	at += canvas_print(&s->canvas, line, at, STYLE_PLAIN, "  %+.1f/min", i->per_minute);
-	if (i->full_in) {
-		text_age(age, sizeof(age), i->full_in);
-		at += canvas_print(&s->canvas, line, at, STYLE_LEAK, " full in %s", age);
+	servers_trend_text(trend, sizeof(trend), i);
+	if (below) {
+		line++;
+		at = bar;
+		draw_history(s, line, at, GAUGE_WIDTH, i);
+		at += GAUGE_WIDTH;
 	}
-	return at;
+	at += 1;
+	at += canvas_put(&s->canvas, line, at, right, i->full_in ? STYLE_LEAK : STYLE_PLAIN, trend);
+	if (!below && right > at + 3)
+		draw_history(s, line, at + 2, right - at - 3, i);
+	return line + 1;
 }
 
-static void draw_instance_line(struct screen *s, unsigned line, const struct instance_row *i)
+/* Returns the line after its own. */
+static unsigned draw_instance_line(
+	struct screen *s, unsigned line, const struct instance_row *i, bool two_lines)
 {
 	char *label = instance_label(s, i), *cut = clean_cut(s, label, LABEL_WIDTH - 1), *numbers;
 	unsigned at;
@@ -179,16 +202,16 @@ static void draw_instance_line(struct screen *s, unsigned line, const struct ins
 		canvas_print(&s->canvas, line, 1 + LABEL_WIDTH, STYLE_PLAIN,
 			"relay, pid %u: it opens its own connections to the server",
 			i->process.pid);
-		return;
+		return line + 1;
 	}
 	draw_bar(s, line, 1 + LABEL_WIDTH, i->used, i->orphan_count,
+		i->reserved > 0 ? (__u64)i->reserved : 0,
 		i->max_connections > 0 ? (__u64)i->max_connections : i->used);
 	numbers = instance_numbers(i);
 	at = LABEL_WIDTH + GAUGE_WIDTH + 2;
 	at += canvas_put(&s->canvas, line, at, s->canvas.columns, STYLE_PLAIN, numbers);
 	free(numbers);
-	at = draw_rate(s, line, at, i);
-	draw_history(s, line, at + 2, i);
+	return draw_trend(s, line, at + 1, i, two_lines);
 }
 
 /* Elsewhere, or not found: only what its clients here hold. */
@@ -202,7 +225,7 @@ static void draw_server_line(struct screen *s, unsigned line, const struct serve
 	canvas_put(&s->canvas, line, 1, LABEL_WIDTH, STYLE_STRONG, cut);
 	free(cut);
 	if (most > 0)
-		draw_bar(s, line, 1 + LABEL_WIDTH, server->counts.open, 0, (__u64)most);
+		draw_bar(s, line, 1 + LABEL_WIDTH, server->counts.open, 0, 0, (__u64)most);
 	canvas_print(&s->canvas, line, most > 0 ? LABEL_WIDTH + GAUGE_WIDTH + 2 : LABEL_WIDTH + 1,
 		STYLE_PLAIN, most > 0 ? "%llu open from here, of %d" : "%llu open from here",
 		(unsigned long long)server->counts.open, most);
@@ -211,11 +234,13 @@ static void draw_server_line(struct screen *s, unsigned line, const struct serve
 static unsigned draw_servers(struct screen *s, unsigned line)
 {
 	const struct snapshot *snap = s->snapshot;
+	bool two_lines = s->canvas.columns < ONE_LINE_FROM && s->canvas.rows >= TWO_LINES_FROM &&
+			 snap->instance_count <= SERVERS_WIDE;
 	size_t more = 0, shown = 0;
 
 	for (size_t i = 0; i < snap->instance_count; i++) {
 		if (shown++ < SERVERS_MOST)
-			draw_instance_line(s, line++, &snap->instances[i]);
+			line = draw_instance_line(s, line, &snap->instances[i], two_lines);
 		else
 			more++;
 	}

@@ -153,10 +153,11 @@ static void do_ended(struct screen *s, long unused)
 	s->with_ended = !s->with_ended;
 }
 
+/* Below, over all but three rows of the table, hidden. */
 static void do_pane(struct screen *s, long unused)
 {
 	(void)unused;
-	s->pane_hidden = !s->pane_hidden;
+	s->pane = (enum pane_size)((s->pane + 1) % PANE_SIZES);
 }
 
 static void do_save(struct screen *s, long unused)
@@ -242,7 +243,8 @@ static const struct key_row {
 	{{'-', 0, 0}, "-", "idle counts earlier (--older down)", NULL, ALWAYS, do_older, -1},
 	{{'e', 0, 0}, "e", "show ended connections and processes, or hide them", NULL, ALWAYS,
 		do_ended, 0},
-	{{'d', 0, 0}, "d", "show the details below, or hide them", NULL, ALWAYS, do_pane, 0},
+	{{'d', 0, 0}, "d", "more room for the details below, or hide them", NULL, ALWAYS, do_pane,
+		0},
 	{{'p', ' ', 0}, "p, space", "pause, go on", "pause", ALWAYS, do_pause, 0},
 	{{'[', 0, 0}, "[", "10 seconds back", "back", REPLAY, do_seek, -1},
 	{{']', 0, 0}, "]", "10 seconds on", "on", REPLAY, do_seek, 1},
@@ -285,11 +287,12 @@ static void key_typed(struct screen *s, int key)
 	}
 }
 
+/* draw_help() keeps it within what there is. */
 static void help_press(struct screen *s, int key)
 {
-	if (key == KEY_DOWN || key == 'j')
+	if (key == KEY_DOWN || key == 'j' || key == KEY_WHEEL_DOWN)
 		s->help_top++;
-	else if ((key == KEY_UP || key == 'k') && s->help_top)
+	else if ((key == KEY_UP || key == 'k' || key == KEY_WHEEL_UP) && s->help_top)
 		s->help_top--;
 	else if (key == 'q' || key == '?' || key == ESCAPE || key == '\n' || key == '\r')
 		s->help = false;
@@ -318,26 +321,50 @@ void key_press(struct screen *s, int key)
 			}
 }
 
+static size_t help_rows(const struct screen *s)
+{
+	size_t rows = 0;
+
+	for (size_t i = 0; i < KEY_ROWS; i++)
+		rows += key_applies(s, &key_rows[i]);
+	return rows;
+}
+
+static void draw_legend(struct screen *s, unsigned line)
+{
+	const struct glyphs *g = glyphs_of(s);
+
+	canvas_print(&s->canvas, line++, 2, STYLE_DIM,
+		"At the left: %s just opened, %s just gone, %s both. The mouse works too.", g->came,
+		g->went, g->both);
+	canvas_print(&s->canvas, line, 2, STYLE_DIM,
+		"Slots: %s taken, %s by a client that is gone, %s free, %s for superusers.",
+		g->full, g->part, g->empty, g->kept);
+}
+
 void draw_help(struct screen *s)
 {
-	unsigned line = 0;
-	size_t at = 0;
+	unsigned line = 2, foot = s->canvas.rows - 1;
+	size_t lines = foot > line + 3 ? foot - line - 3 : 1, count = help_rows(s), at = 0;
 
-	canvas_paint(&s->canvas, line, STYLE_BAR);
-	canvas_print(&s->canvas, line, 0, STYLE_BAR, " pgleaktrace: keys");
-	line += 2;
-	for (size_t i = 0; i < KEY_ROWS && line + 2 < s->canvas.rows; i++) {
+	if (s->help_top + lines > count)
+		s->help_top = count > lines ? count - lines : 0;
+	canvas_paint(&s->canvas, 0, STYLE_BAR);
+	canvas_print(&s->canvas, 0, 0, STYLE_BAR, " pgleaktrace: keys");
+	if (count > lines)
+		canvas_print(&s->canvas, 0, 18, STYLE_BAR, " %zu to %zu of %zu", s->help_top + 1,
+			s->help_top + lines, count);
+	for (size_t i = 0; i < KEY_ROWS && line < 2 + lines; i++) {
 		if (!key_applies(s, &key_rows[i]) || at++ < s->help_top)
 			continue;
 		canvas_put(&s->canvas, line, 2, 12, STYLE_STRONG, key_rows[i].name);
 		canvas_put(
 			&s->canvas, line++, 14, s->canvas.columns, STYLE_PLAIN, key_rows[i].help);
 	}
-	canvas_print(&s->canvas, s->canvas.rows - 2, 2, STYLE_DIM,
-		"At the left: %s just opened, %s just gone, %s both. The mouse works too.",
-		glyphs_of(s)->came, glyphs_of(s)->went, glyphs_of(s)->both);
-	canvas_print(&s->canvas, s->canvas.rows - 1, 0, STYLE_BAR,
-		" down and up scroll, any of ? q Esc closes this ");
+	draw_legend(s, foot - 2);
+	canvas_paint(&s->canvas, foot, STYLE_BAR);
+	canvas_print(
+		&s->canvas, foot, 0, STYLE_BAR, " down and up scroll, any of ? q Esc closes this ");
 }
 
 static void draw_hints(struct screen *s, unsigned line)

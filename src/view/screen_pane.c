@@ -16,26 +16,67 @@
 struct pane {
 	struct screen *screen;
 	unsigned line, end;
+	bool cut; /* there was more to say than lines */
 };
+
+/* Bytes of the text that fit into so many columns. */
+static size_t fitting(const char *text, unsigned columns)
+{
+	size_t length = 0, bytes = 0;
+
+	while (text[length]) {
+		size_t wide = text_character(text + length, &bytes);
+
+		if (wide > columns)
+			break;
+		columns -= (unsigned)wide;
+		length += bytes;
+	}
+	return length;
+}
+
+/* A word longer than a line goes on in the next. Returns the column behind it. */
+static unsigned pane_word(
+	struct pane *p, unsigned indent, unsigned at, enum style style, const char *word)
+{
+	struct canvas *c = &p->screen->canvas;
+	unsigned right = c->columns - 1;
+
+	while (*word && p->line < p->end) {
+		size_t length = fitting(word, right > at ? right - at : 0);
+		char *part;
+
+		if (!length && at == indent + 2)
+			break; /* a column or two: nothing fits */
+		part = xmemdup(word, length);
+		at += canvas_put(c, p->line, at, right - at, style, part);
+		free(part);
+		word += length;
+		if (*word) {
+			p->line++;
+			at = indent + 2;
+		}
+	}
+	p->cut |= *word != 0;
+	return at;
+}
 
 /* Words of foreign or own text, broken before the last column; own newlines stay. */
 static void pane_say(struct pane *p, unsigned indent, enum style style, const char *text)
 {
-	struct canvas *c = &p->screen->canvas;
-	unsigned at = indent;
+	unsigned at = indent, columns = p->screen->canvas.columns;
 
 	while (*text && p->line < p->end) {
 		size_t n = strcspn(text, " \n");
 		char *raw = xmemdup(text, n), *word = text_clean(raw, n);
-		unsigned wide = (unsigned)text_columns(word);
 
-		if (at > indent && at + 1 + wide > c->columns - 1) {
+		if (at > indent && at + 1 + text_columns(word) > columns - 1) {
 			p->line++;
 			at = indent + 2;
 		} else if (at > indent) {
 			at++;
 		}
-		at += canvas_put(c, p->line, at, c->columns, style, word);
+		at = pane_word(p, indent, at, style, word);
 		free(raw);
 		free(word);
 		text += n;
@@ -45,6 +86,7 @@ static void pane_say(struct pane *p, unsigned indent, enum style style, const ch
 		}
 		text += *text != 0;
 	}
+	p->cut |= *text != 0;
 	p->line++;
 }
 
@@ -57,6 +99,7 @@ static void pane_print(struct pane *p, enum style style, const char *format, ...
 	va_list args;
 
 	va_start(args, format);
+	p->cut |= p->line >= p->end;
 	if (p->line < p->end && vasprintf(&text, format, args) >= 0) {
 		pane_say(p, 1, style, text);
 		free(text);
@@ -134,18 +177,17 @@ static void pane_group(struct pane *p, const struct row *row)
 
 static void pane_ancestors(struct pane *p, const struct event_process *e)
 {
-	const struct glyphs *g = glyphs_of(p->screen);
 	char *text = xstrdup("");
 
 	for (__u32 i = 0; i < e->ancestor_count; i++) {
-		char *longer = xasprintf("%s%s%s %u", text, i ? " " : "",
+		char *longer = xasprintf("%s%s%s %u", text, i ? ", " : "",
 			e->ancestors[i].comm ? e->ancestors[i].comm : "?", e->ancestors[i].pid);
 
 		free(text);
 		text = longer;
 	}
 	if (*text)
-		pane_print(p, STYLE_PLAIN, "parents: %s %s", g->arrow, text);
+		pane_print(p, STYLE_PLAIN, "parents: %s", text);
 	free(text);
 }
 
@@ -273,24 +315,39 @@ static void pane_orphan(struct pane *p, const struct row *row)
 	pane_findings(p, NULL, row->instance);
 }
 
-void draw_pane(struct screen *s, unsigned line, unsigned end)
+/* The line above it says when there is more than is shown. */
+static void pane_rule(struct screen *s, unsigned line, bool cut)
 {
-	const struct row *row = rows_current(s);
+	static const char more[] = " more: d ";
 	const struct glyphs *g = glyphs_of(s);
-	struct pane p = {s, line + 1, end};
 
 	for (unsigned i = 0; i < s->canvas.columns; i++)
 		canvas_put(&s->canvas, line, i, 1, STYLE_DIM, g->line);
-	if (!row)
-		return;
+	if (cut && s->canvas.columns > sizeof(more) + 2)
+		canvas_put(&s->canvas, line, s->canvas.columns - (unsigned)sizeof(more) - 2,
+			sizeof(more), STYLE_PLAIN, more);
+}
+
+static void pane_row(struct pane *p, const struct row *row)
+{
 	switch (row->kind) {
 	case ROW_INSTANCE:
-	case ROW_REMOTE: pane_instance(&p, row); break;
-	case ROW_ORPHAN: pane_orphan(&p, row); break;
-	case ROW_GROUP: pane_group(&p, row); break;
-	case ROW_PROCESS: pane_process(&p, row); break;
-	case ROW_CONNECTION: pane_connection(&p, row); break;
+	case ROW_REMOTE: pane_instance(p, row); break;
+	case ROW_ORPHAN: pane_orphan(p, row); break;
+	case ROW_GROUP: pane_group(p, row); break;
+	case ROW_PROCESS: pane_process(p, row); break;
+	case ROW_CONNECTION: pane_connection(p, row); break;
 	case ROW_TITLES:
 	case ROW_NOTE: break;
 	}
+}
+
+void draw_pane(struct screen *s, unsigned line, unsigned end)
+{
+	const struct row *row = rows_current(s);
+	struct pane p = {s, line + 1, end, false};
+
+	if (row)
+		pane_row(&p, row);
+	pane_rule(s, line, p.cut && s->pane != PANE_LARGE);
 }

@@ -258,9 +258,25 @@ static bool is_cursor(const struct screen *s, size_t at)
 	return same;
 }
 
-/* The row the cursor was on, wherever it is now; if it has gone, the one in its place. */
+static void cursor_put(struct screen *s, size_t at)
+{
+	s->cursor_at = nearest_selectable(s, at);
+	free(s->cursor);
+	s->cursor = s->cursor_at < s->list.count ? row_name(&s->list.rows[s->cursor_at]) : NULL;
+}
+
+/* The row the cursor was on, wherever it is now; if it has gone, the one in its place. Before it is
+ * first moved: the worst script, whichever that is by now. */
 static void cursor_find(struct screen *s)
 {
+	if (!s->moved) {
+		size_t at = 0;
+
+		while (at < s->list.count && s->list.rows[at].kind != ROW_GROUP)
+			at++;
+		cursor_put(s, at < s->list.count ? at : 0);
+		return;
+	}
 	for (size_t i = 0; s->cursor && i <= s->list.count; i++) { /* it is seldom far */
 		if (is_cursor(s, s->cursor_at + i) || is_cursor(s, s->cursor_at - i)) {
 			s->cursor_at = is_cursor(s, s->cursor_at + i) ? s->cursor_at + i
@@ -268,7 +284,7 @@ static void cursor_find(struct screen *s)
 			return;
 		}
 	}
-	rows_go(s, s->cursor_at);
+	cursor_put(s, s->cursor_at);
 }
 
 void rows_build(struct screen *s)
@@ -283,6 +299,8 @@ void rows_build(struct screen *s)
 		else
 			s->groups_filtered++;
 	}
+	if (s->snapshot->groups_hidden)
+		note_add(s, NULL, NULL, s->snapshot->groups_hidden);
 	cursor_find(s);
 }
 
@@ -293,9 +311,8 @@ const struct row *rows_current(const struct screen *s)
 
 void rows_go(struct screen *s, size_t at)
 {
-	s->cursor_at = nearest_selectable(s, at);
-	free(s->cursor);
-	s->cursor = s->cursor_at < s->list.count ? row_name(&s->list.rows[s->cursor_at]) : NULL;
+	s->moved = true;
+	cursor_put(s, at);
 }
 
 void rows_move(struct screen *s, long by)
@@ -318,6 +335,7 @@ void rows_unfold(struct screen *s, const struct row *row, bool open)
 	struct unfolded *found;
 	char *name = row_name(row);
 
+	s->moved = true; /* it is this one's insides that are of interest */
 	HASH_FIND_STR(s->unfolded, name, found);
 	if (open && !found) {
 		found = xcalloc(1, sizeof(*found));

@@ -62,6 +62,8 @@ enum {
 	KEY_CLICK = 0x20000, /* + the line */
 };
 
+enum pane_size { PANE_BELOW, PANE_LARGE, PANE_HIDDEN, PANE_SIZES };
+
 enum prompt { PROMPT_NONE, PROMPT_FILTER };
 
 struct screen {
@@ -74,7 +76,8 @@ struct screen {
 	size_t key_count;
 
 	/* what the keys did */
-	bool paused, help, pane_hidden, with_ended, all_open, save_due;
+	bool paused, help, with_ended, all_open, save_due;
+	enum pane_size pane;
 	size_t help_top;
 	enum prompt prompt;
 	char filter[FILTER_MOST];
@@ -84,6 +87,7 @@ struct screen {
 	size_t wish_count;
 
 	/* the cursor: the row's name, so that it stays with the row, and where it was last */
+	bool moved; /* by a key, ever */
 	char *cursor;
 	size_t cursor_at, top, page;
 	unsigned table_line; /* the screen's line of the first row shown */
@@ -139,8 +143,8 @@ void terminal_show(struct terminal *terminal, const struct canvas *canvas);
 
 /* "…" or "..", and their kin, for this screen. */
 struct glyphs {
-	const char *closed, *open, *leaf, *came, *went, *both, *full, *part, *empty, *down, *line,
-		*arrow;
+	const char *closed, *open, *leaf, *came, *went, *both, *full, *part, *empty, *kept, *down,
+		*line, *arrow;
 	const char *const *bars; /* 8 heights */
 };
 const struct glyphs *glyphs_of(const struct screen *screen);

@@ -27,10 +27,29 @@ static void append(char *out, size_t size, const char *format, ...)
 	va_end(args);
 }
 
-void servers_slots_text(char *out, size_t size, const struct instance_row *i)
+void servers_trend_text(char *out, size_t size, const struct instance_row *i)
 {
 	__s64 ordinary = (__s64)i->max_connections - i->reserved, used = (__s64)i->used;
-	char age[24];
+	char rate[32] = "", age[24];
+
+	if (!isnan(i->per_minute) && fabs(i->per_minute) >= 0.5)
+		snprintf(rate, sizeof(rate), "%+.0f/min", i->per_minute);
+	snprintf(out, size, "%s", rate);
+	if (i->max_connections < 0)
+		return;
+	if (used >= i->max_connections) {
+		append(out, size, "%sfull", *rate ? ", " : "");
+	} else if (i->reserved > 0 && used >= ordinary) {
+		append(out, size, "%sfull but for superusers", *rate ? ", " : "");
+	} else if (i->full_in && i->full_in < DAY) {
+		text_age(age, sizeof(age), i->full_in);
+		append(out, size, "%sfull in ~%s", *rate ? ", " : "", age);
+	}
+}
+
+void servers_slots_text(char *out, size_t size, const struct instance_row *i)
+{
+	char trend[80];
 
 	if (i->max_connections < 0)
 		snprintf(out, size, "%llu slot%s used", (unsigned long long)i->used,
@@ -40,18 +59,8 @@ void servers_slots_text(char *out, size_t size, const struct instance_row *i)
 			i->max_connections);
 	if (i->max_connections >= 0 && i->reserved >= 0)
 		append(out, size, " (%d reserved)", i->reserved);
-	if (!isnan(i->per_minute) && fabs(i->per_minute) >= 0.5)
-		append(out, size, ", %+.0f/min", i->per_minute);
-	if (i->max_connections < 0)
-		return;
-	if (used >= i->max_connections) {
-		append(out, size, ", full");
-	} else if (i->reserved > 0 && used >= ordinary) {
-		append(out, size, ", full but for superusers");
-	} else if (i->full_in && i->full_in < DAY) {
-		text_age(age, sizeof(age), i->full_in);
-		append(out, size, ", full in ~%s", age);
-	}
+	servers_trend_text(trend, sizeof(trend), i);
+	append(out, size, "%s%s", *trend ? ", " : "", trend);
 }
 
 /* The highest of each stretch of samples: a peak must not vanish between two columns. */
@@ -122,7 +131,7 @@ static void print_orphan(
 	}
 	fputs(" works on though its client is gone", c->out);
 	if (o->script) {
-		fputs(": ", c->out);
+		fputs(":\n        ", c->out);
 		print_text(c, o->script);
 		fprintf(c->out, ", pid %u", o->client.pid);
 	}

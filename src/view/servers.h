@@ -8,6 +8,9 @@
 /* One line per server whose slots are known, and what is odd about them below. */
 void servers_print(const struct view_context *context, const struct snapshot *snapshot);
 
+/* "+14/min, full in ~13s": how the slots taken change, and when none is left; "" if they do not. */
+void servers_trend_text(char *out, size_t size, const struct instance_row *instance);
+
 /* "97 of 100 slots (3 reserved), +14/min, full in ~13s" */
 void servers_slots_text(char *out, size_t size, const struct instance_row *instance);
 

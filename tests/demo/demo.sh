@@ -1,20 +1,25 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# demo.sh PGLEAKTRACE: the incident in small, on this machine, in under a minute.
+# demo.sh PGLEAKTRACE [RECORDING]: the incident in small, on this machine, in under a minute; with
+# RECORDING, the tracer writes one there (tests/demo/pictures.py makes README's from it).
 #
 # A throwaway PostgreSQL on a private port, a handful of scripts of which some leak, and one run of
 # the tracer to tell which. Everything is gone afterwards, on Ctrl-C too: each process is stopped by
 # its own pid, and all files live in one temporary folder.
 set -u
 
-tracer=$(realpath "${1:?usage: demo.sh PATH/TO/pgleaktrace}")
+tracer=$(realpath "${1:?usage: demo.sh PATH/TO/pgleaktrace [RECORDING]}")
+recording=${2:+$(realpath "$2")}
 build=$(dirname "$tracer")
 here=$(cd "$(dirname "$0")" && pwd)
 seconds=12
 
+patience=60   # seconds for the scripts to have their connections
+
 pids=()       # the scripts
 server=       # the postmaster
+declare -A holds=() # pid → connections that a script holds before anybody looks
 folder=
 
 bold=$(test -t 1 && tput bold 2>/dev/null) plain=$(test -t 1 && tput sgr0 2>/dev/null)
@@ -104,9 +109,37 @@ node_ready() {
 		export NODE_PATH=$build/node/node_modules
 }
 
+# The script just started holds so many from then on: hold NUMBER
+hold() {
+	holds[${pids[-1]}]=$1
+}
+
+# How many connections to the server a process has: connections_of PID
+connections_of() {
+	{ readlink "/proc/$1/fd/"*; cat /proc/net/tcp; } 2>/dev/null |
+		awk -v port=":$(printf %04X "$PGPORT")" '
+			/^socket:/ { has[substr($0, 9, length($0) - 9)] = 1 }
+			$4 == "01" && $10 in has && substr($3, 9) == port { n++ }
+			END { print n + 0 }'
+}
+
+# What is there before the tracer comes must be there when it comes, however slow the machine is.
+early_wait() {
+	local pid count end=$((SECONDS + patience))
+	for pid in "${!holds[@]}"; do
+		while count=$(connections_of "$pid"); [ "$count" -lt "${holds[$pid]}" ]; do
+			kill -0 "$pid" 2>/dev/null ||
+				give_up "a script ended early: $(tail -1 "$folder/scripts.log")"
+			[ "$SECONDS" -lt "$end" ] || give_up "after $patience s pid $pid has $count of \
+${holds[$pid]} connections ($(tr '\0' ' ' <"/proc/$pid/cmdline")): is this machine very busy?"
+			sleep 0.2
+		done
+	done
+}
+
 early_start() {
 	if [ -n "$node" ]; then
-		for _ in 1 2 3; do run node scripts/sync-users.js; done
+		for _ in 1 2 3; do run node scripts/sync-users.js; hold 4; done
 		tell "3 x sync-users.js" "Prisma, never disconnects: 4 connections each"
 	fi
 	if [ -n "$python" ]; then
@@ -117,10 +150,12 @@ early_start() {
 	tell "backup.sh" "psql every 2 s"
 	if [ -n "$perl" ]; then
 		run perl scripts/cleanup.pl
+		hold 1
 		tell "cleanup.pl" "Perl DBI, one more every 3 s"
 	fi
 	if [ -n "$php" ]; then
 		run php scripts/newsletter.php
+		hold 1
 		tell "newsletter.php" "PHP, one more every 3 s"
 	fi
 }
@@ -169,19 +204,19 @@ tell "PHP, pgsql" "${php:-no}"
 
 step "Scripts that were there before anybody looked"
 early_start
-sleep 2
+early_wait
 
 step "Now somebody asks: sudo pgleaktrace -P $PGPORT -d $seconds"
 echo "   … and meanwhile there come:"
-"$tracer" -P "$PGPORT" -d "$seconds" --older 5s >"$folder/report.txt" 2>"$folder/notes.txt" &
-watcher=$!
-for _ in $(seq 50); do
-	grep -q '^pgleaktrace: watching ' "$folder/notes.txt" && break
+"$tracer" -P "$PGPORT" -d "$seconds" --older 5s ${recording:+--record "$recording"} >"$folder/report.txt" 2>"$folder/notes.txt" &
+watcher=$! end=$((SECONDS + patience))
+pids+=("$watcher") # a Ctrl-C here is for the demo: the tracer is then stopped like the rest
+until grep -qs '^pgleaktrace: watching ' "$folder/notes.txt"; do
+	kill -0 "$watcher" 2>/dev/null || break # what it said comes below
+	[ "$SECONDS" -lt "$end" ] || give_up "after $patience s the tracer does not watch yet"
 	sleep 0.1
 done
 late_start
-# A Ctrl-C here is for the demo; the tracer, in the background, is then stopped like the rest.
-pids+=("$watcher")
 if ! wait "$watcher"; then
 	cat "$folder/notes.txt" >&2
 	give_up "the tracer failed"

@@ -4,10 +4,15 @@
 `screen()` is what a person would see, `press()` is what their fingers do. Nothing waits for time to
 pass: `until()` polls for what must come, and says what was there instead."""
 
+import fcntl
 import os
 import pathlib
+import pty
+import select
 import shlex
+import struct
 import subprocess
+import termios
 import time
 import uuid
 
@@ -85,3 +90,42 @@ class Terminal:
         assert self.pane("cursor_flag") == "1", "the cursor stayed hidden"
         assert self.pane("mouse_any_flag") == "0", "the mouse stayed captured"
         return int(self.history().rsplit("status ", 1)[1].split()[0])
+
+
+class Line:
+    """A terminal without a picture: the very bytes that the program sends, and the moment in which
+    the line is cut."""
+
+    def __init__(self, *args, controlling=True, cwd=ROOT):
+        self.mine, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        self.raw = b""
+        self.process = subprocess.Popen(
+            ["setsid", *(["--ctty"] if controlling else []), BINARY, *map(str, args)], stdin=theirs, stdout=theirs,
+            stderr=theirs, cwd=cwd, env={**os.environ, "LC_ALL": "C.UTF-8", "TERM": "xterm-256color"})
+        os.close(theirs)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self.cut()
+
+    def until(self, wanted):
+        """Reads until the bytes have come."""
+        deadline = time.monotonic() + PATIENCE
+        while wanted not in self.raw:
+            ready, _, _ = select.select([self.mine], [], [], max(0.0, deadline - time.monotonic()))
+            assert ready, f"waited for {wanted!r}; there was:\n{self.raw!r}"
+            self.raw += os.read(self.mine, 65536)
+
+    def press(self, keys):
+        os.write(self.mine, keys)
+
+    def cut(self):
+        if self.mine >= 0:
+            os.close(self.mine)
+        self.mine = -1

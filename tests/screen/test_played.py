@@ -11,10 +11,11 @@ import subprocess
 
 import pytest
 
-from terminal import BINARY, ROOT, Terminal
+from terminal import BINARY, PATIENCE, ROOT, Line, Terminal
 
 HERE = pathlib.Path(__file__).parent
 INCIDENT = ROOT / "tests" / "replay" / "incident" / "recording.ndjson"
+SLOTS = ROOT / "tests" / "replay" / "slots" / "recording.ndjson"
 HOSTILE = ROOT / "tests" / "replay" / "hostile" / "recording.ndjson"
 COLOUR = re.compile(r"\x1b\[([0-9]+;)*(3[0-8]|4[0-8]|9[0-7])[;m]")
 REVERSE = re.compile(r"\x1b\[([0-9]+;)*7m")
@@ -44,17 +45,81 @@ def golden(terminal, name):
 
 
 @pytest.mark.parametrize("size", [(80, 24), (100, 30), (200, 50)])
-def test_golden(size):
+@pytest.mark.parametrize("recording", [INCIDENT, SLOTS], ids=lambda path: path.parent.name)
+def test_golden(recording, size):
     name = "%dx%d" % size
-    with play(size=size) as terminal:
+    with play(size=size, recording=recording) as terminal:
         terminal.until(" END ")
-        golden(terminal, f"incident-{name}")
+        golden(terminal, f"{recording.parent.name}-{name}")
         terminal.press("*")
         terminal.until("PORT")
-        golden(terminal, f"incident-open-{name}")
+        golden(terminal, f"{recording.parent.name}-open-{name}")
         terminal.press("?")
         terminal.until("keys")
         golden(terminal, f"help-{name}")
+
+
+def test_help_scrolls_no_further_than_it_goes():
+    with play() as terminal:
+        terminal.until(" END ")
+        terminal.press("?", *["Down"] * 60)
+        terminal.until("quit; then comes the report")
+        terminal.press("Up")
+        terminal.gone("quit; then comes the report")
+        terminal.press(*["Up"] * 60)
+        terminal.until("next row")
+        terminal.press("q")
+        terminal.until("sync-users.py")
+
+
+def test_the_gauge_says_slots_rate_and_time_left():
+    with play(recording=SLOTS) as terminal:
+        screen = terminal.until(" END ")
+        assert "14/20 slots, 3 reserved, 1 orphan" in screen
+        assert "+95/min, full in ~1.8s" in screen
+        bar = re.search("[█▒░·]{20}", screen)[0]
+        assert bar.count("█") == 13 and bar.count("▒") == 1 and bar.count("·") == 3
+        assert re.search("[▁▂▃▄▅▆▇█]{20} ", screen.splitlines()[2])
+
+
+def test_the_row_of_a_server_opens_into_its_orphans():
+    with play(recording=SLOTS, size=(120, 30)) as terminal:
+        terminal.until(" END ")
+        terminal.press("Up", "Enter")
+        terminal.until("without a client for 3.0s, was scripts/stuck.py")
+        terminal.press("Down")
+        terminal.until("The client was pid")
+
+
+def test_details_grow_and_hide():
+    with play(recording=SLOTS) as terminal:
+        terminal.until(" END ")
+        terminal.resize(80, 20)
+        terminal.press("Down", "Down")
+        terminal.until(" more: d ")
+        assert "source: scripts" not in terminal.screen()
+        terminal.press("d")
+        terminal.until("source: scripts/stuck.py:2")
+        assert "stuck.py" in selected(terminal)
+        terminal.press("d")
+        terminal.gone("never closed")
+        terminal.press("d")
+        terminal.until(" more: d ")
+
+
+def test_the_cursor_is_on_the_worst_until_it_is_moved():
+    with Terminal("--replay", SLOTS, "--older", "1s", "--speed", "2") as terminal:
+        terminal.until(lambda _: "sync.py" in selected(terminal))
+        terminal.until(lambda _: "seed.py" in selected(terminal))
+        terminal.press("Down")
+        terminal.until(" END ")
+        assert "seed.py" not in selected(terminal)
+
+
+def test_rows_left_out_are_told():
+    with play("--rows", "2") as terminal:
+        terminal.until(" END ")
+        terminal.until("and 2 more, left out by --rows")
 
 
 def test_foreign_text_stays_text():
@@ -121,6 +186,11 @@ def test_group_sort_and_older():
             terminal.press("s")
             terminal.until(lambda screen, before=before: screen != before)
         terminal.until(lambda screen: screen.index("seed.py") < screen.index("sync-users"))
+        while "sorted by idle" not in terminal.screen():
+            before = terminal.screen()
+            terminal.press("r")
+            terminal.until(lambda screen, before=before: screen != before)
+        terminal.until("IDLE>1s▼")
         terminal.press("+")
         terminal.until("IDLE>2s")
         terminal.press("-", "-")
@@ -223,6 +293,30 @@ def test_signals_end_it_with_the_report(number):
         os.kill(pid_of(terminal), number)
         assert terminal.ended() == 0
         assert "watched for" in terminal.history()
+
+
+@pytest.mark.parametrize("controlling", [True, False])
+def test_a_terminal_that_is_gone_ends_it(controlling):
+    """With SIGHUP, as the controlling terminal sends it, and without: an end, not a process that
+    spins."""
+    with Line("--replay", INCIDENT, controlling=controlling) as line:
+        line.until(b"PLAYING")
+        line.cut()
+        line.process.wait(PATIENCE)
+
+
+def test_no_flicker():
+    """After the first frame nothing is erased: only what has changed is sent."""
+    with Line("--replay", SLOTS, "--speed", "2") as line:
+        line.until(b"PLAYING")
+        began = len(line.raw)
+        line.press(b"jjkk")
+        line.until(b"END")
+        assert b"\x1b[2J" not in line.raw[began:] and b"\x1b[J" not in line.raw[began:]
+        whole = 80 * 24
+        assert len(line.raw) - began < 25 * whole / 2, "frames as a whole"
+        line.press(b"q")
+        line.until(b"orphan slot: backend")
 
 
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGABRT, signal.SIGQUIT])
