@@ -130,7 +130,7 @@ static void emit_open(struct sock *sk, struct connection *conn)
 		.cookie = conn->cookie,
 		.ledger = conn->ledger,
 		.attempted_at = conn->attempted_at,
-		.attribution = (__u16)conn->attribution,
+		.attribution = conn->attribution,
 		.tid = conn->tid,
 	};
 
@@ -165,7 +165,7 @@ __hidden void connection_attempt(struct sock *sk)
 	bpf_get_current_comm(conn->comm, sizeof(conn->comm));
 	conn->phase = PHASE_CONNECTING;
 	process_introduce(task, &conn->ledger.process);
-	totals = ledger_open(&conn->ledger);
+	totals = ledger_open(conn);
 	if (totals)
 		__sync_fetch_and_add(&totals->attempted, 1);
 }
@@ -177,7 +177,7 @@ static void established(struct sock *sk, struct connection *conn)
 	if (!step(conn, PHASE_CONNECTING, PHASE_OPEN))
 		return;
 	conn->opened_at = bpf_ktime_get_boot_ns();
-	totals = ledger_find(&conn->ledger);
+	totals = ledger_find(conn);
 	if (totals) {
 		__sync_fetch_and_add(&totals->opened, 1);
 		ledger_raise_open(totals);
@@ -211,7 +211,7 @@ static void failed(struct sock *sk, struct connection *conn, enum manner manner,
 
 	if (!step(conn, PHASE_CONNECTING, PHASE_ENDED))
 		return;
-	totals = ledger_find(&conn->ledger);
+	totals = ledger_find(conn);
 	if (totals)
 		__sync_fetch_and_add(&totals->failed, 1);
 	event.cookie = conn->cookie;
@@ -300,7 +300,7 @@ static void ended_by_owner(struct sock *sk, struct connection *conn, enum manner
 	}
 	traffic(sk, &event.sent, &event.received);
 	event.ending = refusal_or(sk, conn, &event);
-	totals = ledger_find(&conn->ledger);
+	totals = ledger_find(conn);
 	if (totals)
 		book_ending(totals, event.ending, false);
 	event.cookie = conn->cookie;
@@ -330,7 +330,7 @@ static void ended_by_server(struct sock *sk, struct connection *conn, enum manne
 	if (manner == MANNER_FIN && event.received)
 		event.received--; /* the FIN counts as one */
 	event.ending = refusal_or(sk, conn, &event);
-	totals = ledger_find(&conn->ledger);
+	totals = ledger_find(conn);
 	if (totals)
 		book_ending(totals, event.ending, !gone);
 	event.cookie = conn->cookie;
@@ -347,7 +347,7 @@ static void released(struct sock *sk, struct connection *conn)
 
 	if (!step(conn, PHASE_HELD, PHASE_ENDED))
 		return;
-	totals = ledger_find(&conn->ledger);
+	totals = ledger_find(conn);
 	if (totals)
 		__sync_fetch_and_add(&totals->held, -1);
 	event.cookie = conn->cookie;
@@ -467,7 +467,7 @@ __hidden void connection_adopt(struct sock *sk, struct task_struct *holder)
 	conn->attribution = ATTRIBUTION_SNAPSHOT;
 	conn->cookie = connection_cookie(sk);
 	process_note(&conn->ledger.process);
-	totals = ledger_open(&conn->ledger);
+	totals = ledger_open(conn);
 	if (!totals)
 		return;
 	if (state == TCP_SYN_SENT) {

@@ -7,7 +7,8 @@
 
 /* Inserted: ledger_open(), at a process's first connect or adoption. Deleted: src/stream/live.c,
  * once the process is gone and nothing of it is open. Read: both. Full: the connection is booked
- * in `unattributed` and counted as LOSS_LEDGER_FULL. Never an LRU: this is the truth. */
+ * in `untracked` and counted as LOSS_LEDGER_FULL. Never an LRU: this is the truth. Resized by
+ * --max-tracked before load. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 16384);
@@ -21,30 +22,35 @@ struct {
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, struct totals);
-} unattributed SEC(".maps");
+} untracked SEC(".maps");
 
-__hidden struct totals *ledger_find(const struct ledger_key *key)
+/* Where the connection was booked when it began: also when there is room again for its process. */
+__hidden struct totals *ledger_find(const struct connection *conn)
 {
-	struct totals *totals = bpf_map_lookup_elem(&ledgers, key);
+	struct totals *totals = NULL;
 	__u32 zero = 0;
 
-	return totals ? totals : bpf_map_lookup_elem(&unattributed, &zero);
+	if (!conn->untracked)
+		totals = bpf_map_lookup_elem(&ledgers, &conn->ledger);
+	return totals ? totals : bpf_map_lookup_elem(&untracked, &zero);
 }
 
-__hidden struct totals *ledger_open(const struct ledger_key *key)
+__hidden struct totals *ledger_open(struct connection *conn)
 {
-	struct totals *totals = bpf_map_lookup_elem(&ledgers, key);
+	struct totals *totals = bpf_map_lookup_elem(&ledgers, &conn->ledger);
 	struct totals fresh = {};
 
+	conn->untracked = 0;
 	if (totals)
 		return totals;
 	/* Another thread may come first: then NOEXIST fails and the look-up finds its entry. */
-	bpf_map_update_elem(&ledgers, key, &fresh, BPF_NOEXIST);
-	totals = bpf_map_lookup_elem(&ledgers, key);
+	bpf_map_update_elem(&ledgers, &conn->ledger, &fresh, BPF_NOEXIST);
+	totals = bpf_map_lookup_elem(&ledgers, &conn->ledger);
 	if (totals)
 		return totals;
+	conn->untracked = 1;
 	loss_count(LOSS_LEDGER_FULL);
-	return ledger_find(key);
+	return ledger_find(conn);
 }
 
 /* One more is open; the peak follows without a lock: a few tries are enough, and a try fails only

@@ -5,7 +5,7 @@
  *
  *   hooks.bpf.c       every kernel hook, one line each: the table of contents
  *   connection.bpf.c  the life of a connection            owns: connections, adopting
- *   ledger.bpf.c      the books per process and server    owns: ledgers, unattributed
+ *   ledger.bpf.c      the books per process and server    owns: ledgers, untracked
  *   process.bpf.c     who a process is                    owns: processes, exec_marks, scratch
  *   scope.bpf.c       whose connections count             owns: scope
  *   path.bpf.c        a path's components
@@ -51,7 +51,9 @@ struct connection {
 	__u64 cookie;
 	__u64 phase; /* enum phase; 64 bits for the compare-and-swap */
 	__u32 tid;
-	__u32 attribution;
+	__u16 attribution;
+	__u8 untracked; /* 1: the ledgers were full when it began */
+	__u8 unused;
 	char comm[EVENT_COMM];
 	__u64 tail;		      /* the client's last five bytes */
 	__u32 client_next, server_next; /* sequence numbers of each side's next byte */
@@ -89,8 +91,8 @@ void connection_remote(struct sock *sk, __u8 *address, __u16 *port);
 __u16 address_family(const __u8 *address);
 
 /* ledger.bpf.c */
-struct totals *ledger_find(const struct ledger_key *key);
-struct totals *ledger_open(const struct ledger_key *key);
+struct totals *ledger_find(const struct connection *conn);
+struct totals *ledger_open(struct connection *conn);
 void ledger_raise_open(struct totals *totals);
 
 /* process.bpf.c */

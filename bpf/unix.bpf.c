@@ -16,7 +16,7 @@
 
 /* The truth about what is not over, by the client's socket cookie. Inserted: unix_connects(),
  * unix_adopt(). Deleted: here, at the one ending. Read: all of unix*.bpf.c. Full: counted as
- * LOSS_SOCKETS_FULL, and adopted by a later snapshot. */
+ * LOSS_SOCKETS_FULL, and adopted by a later snapshot. Resized by --max-tracked before load. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 65536);
@@ -63,7 +63,7 @@ static __noinline void emit_open(struct unix_connection *conn)
 		.cookie = conn->cookie,
 		.ledger = conn->base.ledger,
 		.attempted_at = conn->base.attempted_at,
-		.attribution = (__u16)conn->base.attribution,
+		.attribution = conn->base.attribution,
 		.tid = conn->base.tid,
 	};
 
@@ -82,7 +82,7 @@ __hidden void unix_open(struct unix_connection *conn, struct sock *server_end)
 	conn->base.opened_at = bpf_ktime_get_boot_ns();
 	if (!step(conn, PHASE_CONNECTING, PHASE_OPEN))
 		return;
-	totals = ledger_open(&conn->base.ledger);
+	totals = ledger_open(&conn->base);
 	if (totals) {
 		__sync_fetch_and_add(&totals->attempted, 1);
 		__sync_fetch_and_add(&totals->opened, 1);
@@ -106,7 +106,7 @@ __hidden void unix_fail(struct unix_connection *conn, enum manner manner)
 		return;
 	unix_server_failed(&conn->base.ledger.server);
 	event.ledger = conn->base.ledger;
-	totals = ledger_open(&conn->base.ledger);
+	totals = ledger_open(&conn->base);
 	if (totals) {
 		__sync_fetch_and_add(&totals->attempted, 1);
 		__sync_fetch_and_add(&totals->failed, 1);
@@ -151,7 +151,7 @@ __hidden void unix_end(struct unix_connection *conn, const struct unix_ending *h
 		event.tid = (__u32)BPF_CORE_READ(task, pid);
 		bpf_get_current_comm(event.comm, sizeof(event.comm));
 	}
-	totals = ledger_find(&conn->base.ledger);
+	totals = ledger_find(&conn->base);
 	if (totals)
 		book(totals, how->ending, how->held);
 	output_detail(&event, sizeof(event));
@@ -171,7 +171,7 @@ __hidden void unix_release(struct unix_connection *conn)
 
 	if (!step(conn, PHASE_HELD, PHASE_ENDED))
 		return;
-	totals = ledger_find(&conn->base.ledger);
+	totals = ledger_find(&conn->base);
 	if (totals)
 		__sync_fetch_and_add(&totals->held, -1);
 	output_detail(&event, sizeof(event));
@@ -331,7 +331,10 @@ __hidden void unix_adopt(struct sock *sk, struct sock *server_end, struct task_s
 		return;
 	unix_hold(holder);
 	process_note(&key.process);
-	totals = ledger_open(&key);
+	conn = unix_find(bpf_get_socket_cookie(sk));
+	if (!conn)
+		return;
+	totals = ledger_open(&conn->base);
 	if (totals) {
 		if (was_there) {
 			__sync_fetch_and_add(&totals->adopted, 1);
@@ -341,7 +344,5 @@ __hidden void unix_adopt(struct sock *sk, struct sock *server_end, struct task_s
 		}
 		ledger_raise_open(totals);
 	}
-	conn = unix_find(bpf_get_socket_cookie(sk));
-	if (conn)
-		emit_open(conn);
+	emit_open(conn);
 }

@@ -11,7 +11,8 @@ struct holder {
 
 /* Processes that may have an end of a watched connection, by pid. Inserted: unix_hold(),
  * unix_forked(). Deleted: unix_exits(). Read: both. Full: their connections' endings are told by
- * the snapshots alone: counted, but as closed or unknown; LOSS_SOCKETS_FULL says so. */
+ * the snapshots alone: counted, but as closed or unknown; LOSS_SOCKETS_FULL says so. Resized
+ * by --max-tracked before load. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 65536);

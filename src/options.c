@@ -29,7 +29,7 @@ enum key {
 	KEY_CHECK,
 	KEY_METRICS,
 	KEY_RING_SIZE,
-	KEY_LEDGERS,
+	KEY_MAX_TRACKED,
 	KEY_FAIL_ON,
 	KEY_ERROR_EXITCODE,
 	KEY_GRACE,
@@ -107,7 +107,12 @@ const struct argp_option options_rows[] = {
 	{"check", KEY_CHECK, 0, 0, "can it run here? say what is missing and what mends it", 6},
 	{"ring-size", KEY_RING_SIZE, "BYTES", 0, "kernel buffer for details: 64K, 4M (default 4M)",
 		6},
-	{"ledgers", KEY_LEDGERS, "N", 0, "most processes counted at once (default 16384)", 6},
+	{"max-tracked", KEY_MAX_TRACKED, "N", 0,
+		"most processes counted one by one at once, about 450 bytes of kernel memory for "
+		"each, "
+		"and four times as many unix connections (default 16384); what comes beyond is "
+		"counted together, as ~untracked",
+		6},
 	{0},
 };
 
@@ -288,7 +293,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_METRICS: parse_metrics(state, o, arg); break;
 	case KEY_CHECK: o->check = true; break;
 	case KEY_RING_SIZE: parse_ring(state, o, arg); break;
-	case KEY_LEDGERS: o->live.ledgers = parse_number(state, "--ledgers", arg, 1 << 20); break;
+	case KEY_MAX_TRACKED:
+		o->live.max_tracked = parse_number(state, "--max-tracked", arg, 1 << 20);
+		break;
 	case ARGP_KEY_END:
 		check_command(state, o);
 		check_plans(state, o);
@@ -296,8 +303,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		o->screen = wants_screen(o);
 		if (o->speed != 1 && !o->replay)
 			argp_error(state, "--speed is for --replay");
-		if (!o->live.ledgers)
-			argp_error(state, "--ledgers 0: at least 1");
+		if (!o->live.max_tracked)
+			argp_error(state, "--max-tracked 0: at least 1");
 		check_metrics(state, o);
 		if (o->once && o->duration)
 			argp_error(state, "--once looks once; -d watches: one of the two");
@@ -338,7 +345,7 @@ static const struct options defaults = {
 	.live = {.ports = {5432},
 		.port_count = 1,
 		.ring_size = 4 << 20,
-		.ledgers = 16384,
+		.max_tracked = 16384,
 		.wire = true,
 		.redact = true,
 		.source = true},

@@ -22,7 +22,7 @@ struct live_config {
 	__u16 ports[EVENT_PORTS];
 	__u32 port_count;
 	__u32 ring_size; /* bytes, a power of two of at least a page */
-	__u32 ledgers;	 /* most ledgers at once */
+	__u32 max_tracked; /* most processes counted one by one at once */
 	bool wire;	 /* read what is said before a session starts */
 	bool redact;	 /* remove secrets from command lines */
 	bool source;	 /* read scripts for where they create clients */

@@ -43,7 +43,7 @@ static void labels_of(struct labels *out, const struct model *model, const struc
 	label_set(out->text[0], sizeof(out->text[0]),
 		e                  ? p->name.script
 		: key->process.pid ? "?"
-				   : "~unattributed");
+				   : "~untracked");
 	label_set(out->text[1], sizeof(out->text[1]), e ? e->container : NULL);
 	label_set(out->text[2], sizeof(out->text[2]), server);
 	label_set(out->text[3], sizeof(out->text[3]), e ? e->library : NULL);

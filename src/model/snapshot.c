@@ -28,7 +28,7 @@ static void group_text(const struct builder *b, const struct ledger *ledger, cha
 {
 	const struct process *p = state_process(b->model, &ledger->key.process);
 	const struct event_process *e = p && p->identified ? &p->identity : NULL;
-	const char *script = e ? p->name.script : ledger->key.process.pid ? "?" : "~unattributed";
+	const char *script = e ? p->name.script : ledger->key.process.pid ? "?" : "~untracked";
 
 	switch (b->query->group_by) {
 	case GROUP_PROCESS: snprintf(out, size, "%u %s", ledger->key.process.pid, script); break;

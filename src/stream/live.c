@@ -168,7 +168,7 @@ static bool live_fill(
 		return false;
 	*name = index ? "processes" : "ledgers";
 	*used = index ? HASH_COUNT(live->known) : live->ledgers;
-	*most = live->config.ledgers;
+	*most = live->config.max_tracked;
 	return true;
 }
 
@@ -252,8 +252,8 @@ static void live_configure(struct live *live, const struct live_config *config)
 	skel->rodata->scoped = config->scoped;
 	skel->bss->adopting = 1;
 	bpf_map__set_max_entries(skel->maps.events, config->ring_size);
-	bpf_map__set_max_entries(skel->maps.ledgers, config->ledgers);
-	bpf_map__set_max_entries(skel->maps.processes, config->ledgers);
+	bpf_map__set_max_entries(skel->maps.ledgers, config->max_tracked);
+	bpf_map__set_max_entries(skel->maps.processes, config->max_tracked);
 	bpf_program__set_autoload(skel->progs.hook_fork, config->scoped);
 	if (config->scoped)
 		bpf_map__set_max_entries(skel->maps.scope, SCOPE_MOST);

@@ -219,7 +219,7 @@ static void push_ledgers(struct live *live)
 	}
 	forget_gone(live);
 	free(keys);
-	if (!bpf_map_lookup_elem(bpf_map__fd(live->skel->maps.unattributed), &zero, &totals) &&
+	if (!bpf_map_lookup_elem(bpf_map__fd(live->skel->maps.untracked), &zero, &totals) &&
 		(totals.attempted || totals.adopted))
 		push_totals(live, &none, &totals, false);
 }

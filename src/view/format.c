@@ -72,9 +72,9 @@ static const struct loss_row {
 } loss_rows[] = {
 	{offsetof(struct losses, ring_full),
 		"details lost, ring full (counts are exact; see --ring-size)"},
-	{offsetof(struct losses, ledger_full),
-		"connections not attributed, table full (--ledgers)"},
-	{offsetof(struct losses, sockets_full), "connections not tracked, no kernel memory"},
+	{offsetof(struct losses, ledger_full), "connections untracked, table full (--max-tracked)"},
+	{offsetof(struct losses, sockets_full),
+		"connections not counted, no kernel memory or table full (--max-tracked)"},
 	{offsetof(struct losses, scope_full), "processes of the command not followed, table full"},
 	{offsetof(struct losses, drift), "ends found only by reconciling"},
 	{offsetof(struct losses, unreadable), "processes gone before they could be read"},

@@ -97,7 +97,7 @@ static void check(const struct options *o)
 	for (__u32 i = 0; i < o->live.port_count; i++)
 		must(o->live.ports[i]);
 	must(o->live.ring_size >= 4096 && !(o->live.ring_size & (o->live.ring_size - 1)));
-	must(o->live.ledgers >= 1 && o->interval >= 100000000ull);
+	must(o->live.max_tracked >= 1 && o->interval >= 100000000ull);
 	must(o->query.host_bits <= 128 && o->query.group_by < GROUPS);
 	must(o->speed >= 0.1 && o->speed <= 1000);
 	must(o->error_status >= 0 && o->error_status <= 255);

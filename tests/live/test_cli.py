@@ -22,16 +22,16 @@ def bpf_links():
     return {int(link) for link in re.findall(rb"^(\d+):", out, re.M)}
 
 
-def fdinfo_ids(pid, key):
+def fdinfo_ids(pid, key, every=False):
     """{the number behind `key`} of each descriptor of a process, as far as it still has it."""
-    ids = set()
+    ids = []
     for fd in os.listdir(f"/proc/{pid}/fdinfo"):
         try:
             with open(f"/proc/{pid}/fdinfo/{fd}", encoding="ascii") as file:
-                ids.update(map(int, re.findall(rf"^{key}:\s*(\d+)$", file.read(), re.M)))
+                ids.extend(map(int, re.findall(rf"^{key}:\s*(\d+)$", file.read(), re.M)))
         except FileNotFoundError:
             continue
-    return ids
+    return ids if every else set(ids)
 
 
 def bpf_links_of(pid):

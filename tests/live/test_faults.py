@@ -6,10 +6,11 @@ number, and leaves nothing in the kernel.
 import os
 import re
 import signal
+import socket
 import subprocess
 import time
 
-from actors import tool
+from actors import python_script, tool
 from pgcluster import wait_until
 from test_cli import bpf_links, bpf_links_of, fdinfo_ids
 from test_command import own_terminal
@@ -37,6 +38,56 @@ def test_stopped_in_a_storm_the_totals_are_exact(port):
     assert truth["opened"] == 60000
     expect(report.process(storm.pid), opened=60000, closed=59980, abandoned=20)
     assert report["losses"]["ring_full"] > 0 and report["complete"] is False
+
+
+def untracked(report):
+    row, = (s for s in report.scripts if s["script"] == "~untracked")
+    return row
+
+
+def test_a_full_table_counts_what_comes_beyond_together(sink, port):
+    """And each connection ends where it began: also when there is room again for its process."""
+    with Tracer(port, "--max-tracked", 2, output="ndjson") as tracer:
+        with tool("leaker", "-n", 3, "-c", 1, "-H", LOCAL, port) as first, \
+                tool("leaker", "-n", 3, "-c", 1, "-H", LOCAL, port) as second:
+            first.said()
+            second.said()
+            early = [socket.create_connection((LOCAL, port)) for _ in range(2)]
+            first.finish()
+            second.finish()
+        wait_until(lambda: tracer.text().count('"gone":1') == 2, "there is room again")
+        late = socket.create_connection((LOCAL, port))
+        for client in (*early, late):
+            client.close()
+        report = tracer.stop(complete=False)
+    for leaker in (first, second):
+        expect(report.process(leaker.pid), opened=3, closed=1, abandoned=2)
+    expect(report.process(os.getpid()), opened=1, closed=1)
+    expect(untracked(report), opened=2, closed=2)
+    assert report["complete"] is False and report["losses"]["ledger_full"] == 2
+
+
+def test_full_of_unix_connections_it_says_how_many_it_could_not_count(cluster):
+    env = cluster.env(cluster.socket_folder)
+    with Tracer(cluster.port, "--max-tracked", 1, unix=True) as tracer, \
+            python_script("honest.py", 6, env=env) as six:
+        six.ready()
+        report = tracer.stop(complete=False)
+        six.finish()
+    expect(report.process(six.pid), opened=4, open=4)
+    assert report["losses"]["sockets_full"] >= 2 and report["complete"] is False
+
+
+def test_the_memory_of_a_tracked_process_is_as_the_help_says(port):
+    """Kernel memory of all maps, with room for few and for many."""
+    sizes = {}
+    for most in (1024, 65536):
+        with Tracer(port, "--max-tracked", most) as tracer:
+            sizes[most] = sum(fdinfo_ids(tracer.process.pid, "memlock", every=True))
+    each = (sizes[65536] - sizes[1024]) / (65536 - 1024)
+    said = subprocess.run([tracer_path(), "--help"], capture_output=True, text=True, check=True).stdout
+    said = int(re.search(r"(\d+)\s+bytes\s+of\s+kernel\s+memory\s+for\s+each", said)[1])
+    assert said * 0.9 < each < said * 1.1, each
 
 
 def test_killed_it_leaves_nothing_in_the_kernel(port):
