@@ -64,7 +64,7 @@ elif command -v apk >/dev/null; then # not tested
 		chromium chromium-chromedriver py3-selenium font-dejavu
 elif command -v pacman >/dev/null; then # not tested
 	pacman -S --noconfirm --needed gcc make clang llvm bpf libbpf libelf zlib jansson uthash ncurses tmux mandoc zsh fish libmicrohttpd libcap-ng cmocka \
-		cppcheck iproute2 python-pytest python-psycopg2 python-jsonschema postgresql nodejs npm \
+		cppcheck iproute2 python-pytest python-psycopg2 python-jsonschema postgresql pgbouncer nodejs npm \
 		chromium python-selenium ttf-dejavu
 else
 	echo "no package manager known here; needed:$missing" >&2

@@ -63,8 +63,10 @@ static json_t *remotes_json(const struct instance_row *i)
 		char address[64];
 
 		ip_text(address, sizeof(address), i->remotes[r].address);
-		json_array_append_new(out, json_pack("{s:s,s:I}", "address", address, "slots",
-						   (json_int_t)i->remotes[r].slots));
+		json_array_append_new(
+			out, json_pack("{s:s,s:I,s:f}", "address", address, "slots",
+				     (json_int_t)i->remotes[r].slots, "share",
+				     (double)(i->remotes[r].slots * 1000 / i->used) / 1000));
 	}
 	return out;
 }

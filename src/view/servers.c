@@ -8,6 +8,7 @@
 #include "base/address.h"
 #include "base/text.h"
 #include "view/format.h"
+#include "view/prose.h"
 #include "view/servers.h"
 
 #define SPARK_COLUMNS 24
@@ -119,40 +120,45 @@ static void print_names(
 static void print_orphan(
 	const struct view_context *c, const struct snapshot *s, const struct orphan_row *o)
 {
-	char text[64];
+	char text[64], *words = NULL;
+	size_t size;
+	FILE *out = open_memstream(&words, &size);
 
-	fprintf(c->out, "    orphan slot: backend %u", o->backend_pid);
-	if (*o->activity || *o->user) {
-		fputs(" (", c->out);
-		print_text(c, o->activity);
-		fputs(*o->activity && *o->user ? ", user " : *o->user ? "user " : "", c->out);
-		print_text(c, o->user);
-		fputc(')', c->out);
-	}
-	fputs(" works on though its client is gone", c->out);
-	if (o->script) {
-		fputs(":\n        ", c->out);
-		print_text(c, o->script);
-		fprintf(c->out, ", pid %u", o->client.pid);
-	}
+	fprintf(out, "orphan slot: backend %u", o->backend_pid);
+	if (*o->activity || *o->user)
+		fprintf(out, " (%s%s%s)", o->activity,
+			*o->activity && *o->user ? ", user "
+			: *o->user               ? "user "
+						 : "",
+			o->user);
+	fputs(" works on though its client is gone", out);
+	if (o->script)
+		fprintf(out, ": %s, pid %u", o->script, o->client.pid);
 	if (o->since) {
 		text_age(text, sizeof(text), s->now - o->since);
-		fprintf(c->out, ", %s %s ago", ending_name(o->ending), text);
+		fprintf(out, ", %s %s ago", ending_name(o->ending), text);
 	}
 	if (o->since && o->manner == MANNER_EXIT) {
 		format_exit(text, sizeof(text), o->exit_code);
-		fprintf(c->out, " (%s)", text);
+		fprintf(out, " (%s)", text);
 	}
-	fputc('\n', c->out);
+	fclose(out);
+	prose_words(c, 4, words);
+	free(words);
 }
 
+/* "from other hosts: 57 of 97 slots (58%) by 10.0.0.7, 12 (12%) by 10.0.0.9, 3 by 2 others" */
 static void print_remotes(const struct view_context *c, const struct instance_row *i)
 {
+	char *words = NULL;
+	size_t size;
 	__u64 others = 0;
+	FILE *out;
 
 	if (!i->remote_count)
 		return;
-	fputs("    from other hosts: ", c->out);
+	out = open_memstream(&words, &size);
+	fputs("from other hosts: ", out);
 	for (size_t r = 0; r < i->remote_count; r++) {
 		char address[64];
 
@@ -161,14 +167,20 @@ static void print_remotes(const struct view_context *c, const struct instance_ro
 			continue;
 		}
 		ip_text(address, sizeof(address), i->remotes[r].address);
-		fprintf(c->out, "%s%llu slot%s by %s", r ? ", " : "",
-			(unsigned long long)i->remotes[r].slots,
-			i->remotes[r].slots == 1 ? "" : "s", address);
+		fprintf(out, "%s%llu", r ? ", " : "", (unsigned long long)i->remotes[r].slots);
+		if (!r)
+			fprintf(out, " of %llu slot%s", (unsigned long long)i->used,
+				i->used == 1 ? "" : "s");
+		fprintf(out, " (%llu%%) by %s",
+			(unsigned long long)(i->remotes[r].slots * 100 / i->used), address);
 	}
 	if (others)
-		fprintf(c->out, ", %llu by %zu others", (unsigned long long)others,
-			i->remote_count - REMOTES_MOST);
-	fputc('\n', c->out);
+		fprintf(out, ", %llu by %zu other%s", (unsigned long long)others,
+			i->remote_count - REMOTES_MOST,
+			i->remote_count - REMOTES_MOST == 1 ? "" : "s");
+	fclose(out);
+	prose_words(c, 4, words);
+	free(words);
 }
 
 static void print_instance(

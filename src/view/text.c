@@ -271,12 +271,11 @@ static void text_report(
 		servers_print(c, s);
 		fputc('\n', c->out);
 	}
-	if (s->group_count) {
+	if (s->group_count)
 		print_groups(c, s);
-		print_findings(c, s, findings);
-	} else {
+	else
 		print_nothing(c, s);
-	}
+	print_findings(c, s, findings); /* a server may have some though nobody is connected */
 	if (!c->quiet)
 		print_completeness(c, s);
 	fflush(c->out);

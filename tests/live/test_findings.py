@@ -221,8 +221,8 @@ def idle_of(cluster):
 class PgBouncer:
     """One in front of a cluster, in session mode, on a port of its own."""
 
-    def __init__(self, cluster, folder):
-        self.port = free_port()
+    def __init__(self, cluster, folder, port=None):
+        self.port = port or free_port()
         path = folder / "pgbouncer.ini"
         path.write_text(f"[databases]\n* = host={LOCAL} port={cluster.port} user=postgres\n[pgbouncer]\n"
                         f"listen_addr = {LOCAL}\nlisten_port = {self.port}\nauth_type = any\n"

@@ -61,6 +61,18 @@ def test_books_balance_and_schema_holds(case):
             row["hung_up"] + row["refused"] + row["unknown"]
 
 
+def test_every_rule_has_a_recording_that_it_holds_for():
+    ids = {line.split()[0] for line in subprocess.run([BINARY, "--explain", "rules"], capture_output=True,
+           text=True, check=True).stdout.splitlines() if line[0] != " "}
+    found, resolved = set(), set()
+    for case in CASES:
+        report = json.loads((HERE / case / "report.json").read_text())
+        found |= {f["rule"] for s in (*report["scripts"], {"findings": report["server_findings"]})
+                  for f in s["findings"]}
+        resolved |= {f["rule"] for f in report["resolved"]}
+    assert found == ids and resolved
+
+
 def test_no_foreign_byte_reaches_the_terminal():
     for args in (["-v"], ["-g", "process"], ["-g", "user"]):
         out = replay(HERE / "hostile" / "recording.ndjson", *args).stdout
