@@ -2,12 +2,14 @@
 /* files.c: see files.h. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/output.h"
 #include "files.h"
 #include "page.h"
 
@@ -24,9 +26,9 @@ bool files_is_collected(const struct options *o)
 	       !is_special(o->output_file);
 }
 
-FILE *files_open_output(const struct options *o)
+FILE *files_open_output(const struct options *o, char *why, size_t size)
 {
-	struct stat st;
+	FILE *file;
 	int fd;
 
 	if (!o->output_file && o->command) /* standard output is the command's */
@@ -36,16 +38,13 @@ FILE *files_open_output(const struct options *o)
 	if (files_is_collected(o)) /* replaced as a whole; until then the old one stays */
 		return stderr;
 	/* A log of events is added to: a restart must not take away what nobody has read yet. */
-	fd = open(o->output_file,
-		O_WRONLY | O_CREAT | O_CLOEXEC | (o->view->streams ? O_APPEND : O_TRUNC), 0600);
+	fd = output_open(o->output_file, o->view->streams ? O_APPEND : O_TRUNC, why, size);
 	if (fd < 0)
 		return NULL;
-	/* One that was there already may have been open to all. */
-	if (!fstat(fd, &st) && S_ISREG(st.st_mode) && (st.st_mode & 077) && fchmod(fd, 0600)) {
-		close(fd);
-		return NULL;
-	}
-	return fdopen(fd, "w");
+	file = fdopen(fd, "w");
+	if (!file)
+		snprintf(why, size, "%s", strerror(errno));
+	return file;
 }
 
 static bool ends_with(const char *text, const char *end)
@@ -68,32 +67,60 @@ static int write_all(int fd, const char *text, size_t length)
 	return 0;
 }
 
-/* The name of a new file beside `path`, which nobody can have prepared: O_EXCL, no link followed. */
-static int temporary_beside(const char *path, char **name)
+/* A new file beside `name`, which nobody can have prepared. */
+static int temporary_beside(int folder, const char *name, char **temporary)
 {
-	*name = xasprintf("%s.XXXXXX", path);
-	return mkostemp(*name, O_CLOEXEC);
+	int fd = -EEXIST;
+
+	for (int i = 0; fd == -EEXIST && i < 100; i++) {
+		*temporary = xasprintf("%s.%d.%d", name, (int)getpid(), i);
+		fd = openat(folder, *temporary,
+			O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+		if (fd >= 0)
+			return fd;
+		fd = -errno;
+		free(*temporary);
+	}
+	return fd;
+}
+
+/* Written whole, then put into the place of what was there: a link is replaced, not followed. */
+static int replace(int folder, const char *name, const char *text, size_t length)
+{
+	char *temporary;
+	int fd = temporary_beside(folder, name, &temporary), error;
+
+	if (fd < 0)
+		return fd;
+	error = write_all(fd, text, length);
+	if (!error && (fchmod(fd, 0644) || renameat(folder, temporary, folder, name)))
+		error = -errno;
+	close(fd);
+	if (error)
+		unlinkat(folder, temporary, 0);
+	free(temporary);
+	return error;
 }
 
 int files_write_metrics(const struct loop *l)
 {
-	const char *path = l->options->output_file;
-	size_t length;
+	const char *path = l->options->output_file, *name;
 	/* node_exporter collects *.prom and reads only the classic format. */
-	char *text = page_metrics(
-		l, ends_with(path, ".prom") ? EXPOSITION_CLASSIC : EXPOSITION_OPENMETRICS, &length);
-	char *name;
-	int fd = temporary_beside(path, &name), error = fd < 0 ? -errno : 0;
+	enum exposition form =
+		ends_with(path, ".prom") ? EXPOSITION_CLASSIC : EXPOSITION_OPENMETRICS;
+	char why[512], *text;
+	size_t length;
+	int folder = output_folder(path, &name, why, sizeof(why)), error;
 
-	if (!error)
-		error = write_all(fd, text, length);
-	if (!error && (fchmod(fd, 0644) || rename(name, path)))
-		error = -errno;
-	if (fd >= 0)
-		close(fd);
-	if (fd >= 0 && error)
-		unlink(name);
-	free(name);
+	if (folder < 0) {
+		fprintf(stderr, "pgleaktrace: cannot write %s: %s\n", path, why);
+		return folder;
+	}
+	text = page_metrics(l, form, &length);
+	error = replace(folder, name, text, length);
+	if (error)
+		fprintf(stderr, "pgleaktrace: cannot write %s: %s\n", path, strerror(-error));
+	close(folder);
 	free(text);
 	return error;
 }
@@ -111,16 +138,20 @@ static bool was_moved(int fd, const char *path)
 static int reopen(FILE *file, const char *path)
 {
 	int fd, error = 0;
+	char why[512];
 
 	if (fflush(file))
 		return -errno;
 	if (is_special(path) || !was_moved(fileno(file), path))
 		return 0;
-	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-	if (fd < 0 || dup3(fd, fileno(file), O_CLOEXEC) < 0)
+	fd = output_open(path, O_APPEND, why, sizeof(why));
+	if (fd < 0) {
+		fprintf(stderr, "pgleaktrace: cannot reopen %s: %s\n", path, why);
+		return fd;
+	}
+	if (dup3(fd, fileno(file), O_CLOEXEC) < 0)
 		error = -errno;
-	if (fd >= 0)
-		close(fd);
+	close(fd);
 	return error ? error : 1;
 }
 

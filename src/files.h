@@ -8,12 +8,13 @@
 
 #include "loop.h"
 
-/* --output-file opened anew, standard output, or NULL with errno. */
-FILE *files_open_output(const struct options *options);
+/* --output-file opened anew, standard output, or NULL with a sentence. */
+FILE *files_open_output(const struct options *options, char *why, size_t size);
 
 /* Does -o openmetrics write a file for a collector, again and again? */
 bool files_is_collected(const struct options *options);
-/* Writes it: a temporary file beside it, then renamed, so that nobody reads half a page. -errno. */
+/* Writes it: a temporary file beside it, then renamed, so that nobody reads half a page. -errno, said
+ * on standard error. */
 int files_write_metrics(const struct loop *loop);
 
 /* Those of --output-file and --record that were moved away are opened under their name again; the

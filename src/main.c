@@ -60,15 +60,9 @@ static int report(struct loop *loop)
 	const struct options *o = loop->options;
 	struct snapshot *snapshot;
 	struct findings *findings;
-	int error;
 
-	if (files_is_collected(o)) {
-		error = files_write_metrics(loop);
-		if (error)
-			fprintf(stderr, "pgleaktrace: cannot write %s: %s\n", o->output_file,
-				strerror(-error));
-		return error;
-	}
+	if (files_is_collected(o))
+		return files_write_metrics(loop);
 	snapshot = model_snapshot(loop->model, &o->query);
 	findings = findings_of(snapshot, &o->rules);
 	loop_take_resolved(loop, findings);
@@ -103,15 +97,14 @@ static bool held_back(const struct options *o, const struct model *model)
 /* What the loop waits for. Returns an exit status, EXIT_OK when all is there. */
 static int open_all(const struct options *o, FILE *out, struct loop *loop)
 {
-	char why[512];
+	char why[1024], reason[512];
 	int error;
 
 	if (loop->command &&
 		command_prepare(loop->command, o->command, o->live.redact, why, sizeof(why)))
 		return fail(o, out, EXIT_FAILED, why);
-	if (o->record && (error = recorder_open(&loop->recorder, o->record))) {
-		snprintf(why, sizeof(why), "cannot write the recording %s: %s", o->record,
-			strerror(-error));
+	if (o->record && recorder_open(&loop->recorder, o->record, reason, sizeof(reason))) {
+		snprintf(why, sizeof(why), "cannot write the recording %s: %s", o->record, reason);
 		return fail(o, out, EXIT_FAILED, why);
 	}
 	loop->recording = o->record ? xstrdup(o->record) : NULL;
@@ -230,6 +223,7 @@ static int watch(const struct options *o, FILE *out, int argc, char **argv)
 int main(int argc, char **argv)
 {
 	struct options options;
+	char why[512];
 	FILE *out;
 	int status;
 
@@ -238,10 +232,9 @@ int main(int argc, char **argv)
 	options_parse(&options, argc, argv);
 	if (options.check)
 		return run_check();
-	out = files_open_output(&options);
+	out = files_open_output(&options, why, sizeof(why));
 	if (!out) {
-		fprintf(stderr, "pgleaktrace: cannot write %s: %s\n", options.output_file,
-			strerror(errno));
+		fprintf(stderr, "pgleaktrace: cannot write %s: %s\n", options.output_file, why);
 		return EXIT_FAILED;
 	}
 	status = options.word_only ? explain(&options, out) : watch(&options, out, argc, argv);

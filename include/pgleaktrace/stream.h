@@ -76,7 +76,10 @@ void stream_close(struct stream *stream);
 
 /* Writes events as a recording: NDJSON, one object per line, mode 0600, see docs/RECORDING.md. */
 struct recorder;
-int recorder_open(struct recorder **out, const char *path);
+/* -errno with one sentence in `why`: a path that others could have prepared is refused. */
+int recorder_open(struct recorder **out, const char *path, char *why, size_t size);
+/* The same into a file that is open already; the recorder owns `fd` from here on. */
+int recorder_open_fd(struct recorder **out, int fd);
 /* 0, or the -errno of the first write that failed; then nothing more is written. */
 int recorder_write(struct recorder *recorder, const union event *event);
 /* Its file, for whoever moves it. */

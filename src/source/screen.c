@@ -85,8 +85,7 @@ static int record_start(struct desk *d, struct loop *l)
 	snapshot_free(now);
 	if (fd < 0)
 		return fd;
-	close(fd);
-	r.error = recorder_open(&r.recorder, file);
+	r.error = recorder_open_fd(&r.recorder, fd);
 	if (r.error)
 		return r.error;
 	model_retell(l->model, write_down, &r);

@@ -4,11 +4,11 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "base/codec.h"
+#include "base/output.h"
 #include "stream/stream.h"
 
 struct recorder {
@@ -16,18 +16,27 @@ struct recorder {
 	int error; /* first -errno; nothing is written after it */
 };
 
-int recorder_open(struct recorder **out, const char *path)
+int recorder_open_fd(struct recorder **out, int fd)
 {
-	/* Command lines are other people's: nobody else may read them. */
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	struct recorder *recorder;
+	struct recorder *recorder = xcalloc(1, sizeof(*recorder));
 
-	if (fd < 0)
-		return -errno;
-	recorder = xcalloc(1, sizeof(*recorder));
 	recorder->file = fdopen(fd, "w");
+	if (!recorder->file) {
+		int error = -errno;
+
+		close(fd);
+		free(recorder);
+		return error;
+	}
 	*out = recorder;
 	return 0;
+}
+
+int recorder_open(struct recorder **out, const char *path, char *why, size_t size)
+{
+	int fd = output_open(path, O_TRUNC, why, size);
+
+	return fd < 0 ? fd : recorder_open_fd(out, fd);
 }
 
 int recorder_write(struct recorder *recorder, const union event *event)
