@@ -43,7 +43,7 @@ FILLED  := docs/pgleaktrace.8 docs/completions/pgleaktrace.bash docs/completions
 FILLERS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard docs/fill*.c))
 UNITS   := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 
-.PHONY: check-fuzz check-kernels bench all check check-unit check-replay check-screen check-pages check-packages check-live demo deps deps-check lint install clean tools
+.PHONY: check-fuzz check-kernels bench all check check-unit check-replay check-screen check-pages check-packages check-live bench-screen demo deps deps-check lint install clean tools
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -164,6 +164,16 @@ check-screen: $(BUILD)/pgleaktrace
 
 check-live: $(BUILD)/pgleaktrace tools
 	$(Q)BUILD=$(BUILD) PGLEAKTRACE=$(BUILD)/pgleaktrace $(PYTHON) -m pytest -q tests/live
+
+# What a frame of the live screen costs with 1,000 scripts and 10,000 connections.
+$(BUILD)/bench/frame: $(BUILD)/tests/bench/frame.o $(PURE)
+	$(say) LINK $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -lutil -o $@
+
+bench-screen: $(BUILD)/bench/frame
+	$(Q)$(PYTHON) tests/bench/crowd.py $(BUILD)/crowd.ndjson 1000 10000
+	$(Q)$(BUILD)/bench/frame $(BUILD)/crowd.ndjson
 
 demo: all
 	$(Q)tests/demo/demo.sh $(BUILD)/pgleaktrace

@@ -174,6 +174,7 @@ struct query {
 	__u8 host[16];	      /* server address … */
 	unsigned host_bits;   /* … and how many bits of it count; 0: any */
 	__u32 max_connections; /* of servers that are not on this host; 0: not known */
+	bool no_series;	       /* who shows no metrics can do without `series` */
 };
 
 struct snapshot {

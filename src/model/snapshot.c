@@ -17,11 +17,21 @@ struct gather {
 	UT_hash_handle hh;
 };
 
+/* Where the connections of a ledger go; hh keys it by the ledger. */
+struct seat {
+	struct ledger_key key;
+	struct gather *gather;
+	size_t process; /* of the gather's rows */
+	UT_hash_handle hh;
+};
+
 struct builder {
 	const struct model *model;
 	const struct query *query;
 	struct snapshot *snapshot;
 	struct gather *gathers;
+	struct seat *seats;      /* by key */
+	struct seat *seat_array; /* their memory */
 };
 
 static void group_text(const struct builder *b, const struct ledger *ledger, char *out, size_t size)
@@ -229,41 +239,32 @@ static int process_key_order(const struct process_key *p, const struct process_k
 	return p->exec < q->exec ? -1 : p->exec > q->exec;
 }
 
-/* Rows are gathered in the order of the sorted ledgers. */
-static int by_process_key(const void *key, const void *row)
+/* Room doubles: a full array's count is a power of two. */
+static struct connection_row *connection_row_add(struct process_row *p)
 {
-	return process_key_order(key, &((const struct process_row *)row)->key);
-}
+	size_t n = p->connection_count;
 
-static struct connection_row *row_for(
-	struct builder *b, const struct connection *c, struct gather **g)
-{
-	const struct ledger *ledger = state_ledger(b->model, &c->ledger);
-	struct process_row *p;
-
-	/* Without books yet (a torn recording) it can't be counted, so it is not listed either. */
-	if (!ledger || ledger_is_empty(ledger) || !query_wants(b->query, b->model, ledger))
-		return NULL;
-	*g = gather_get(b, ledger);
-	p = bsearch(&c->ledger.process, (*g)->row.processes, (*g)->row.process_count, sizeof(*p),
-		by_process_key);
-	if (!p)
-		return NULL;
-	p->connections =
-		xrealloc(p->connections, (p->connection_count + 1) * sizeof(*p->connections));
-	connection_row_fill(&p->connections[p->connection_count], c, b->model);
-	counts_add_age(&p->counts, &p->connections[p->connection_count], b->query->older);
+	if (!(n & (n - 1)))
+		p->connections =
+			xrealloc(p->connections, (n ? 2 * n : 1) * sizeof(*p->connections));
 	return &p->connections[p->connection_count++];
 }
 
 static void gather_connection(struct builder *b, const struct connection *c)
 {
-	struct gather *g;
-	struct connection_row *row = row_for(b, c, &g);
+	struct connection_row *row;
+	struct process_row *p;
+	struct seat *seat;
 
-	if (!row)
+	/* Without books yet (a torn recording) it can't be counted, so it is not listed either. */
+	HASH_FIND(hh, b->seats, &c->ledger, sizeof(c->ledger), seat);
+	if (!seat)
 		return;
-	counts_add_age(&g->row.counts, row, b->query->older);
+	p = &seat->gather->row.processes[seat->process];
+	row = connection_row_add(p);
+	connection_row_fill(row, c, b->model);
+	counts_add_age(&p->counts, row, b->query->older);
+	counts_add_age(&seat->gather->row.counts, row, b->query->older);
 	counts_add_age(&b->snapshot->counts, row, b->query->older);
 	for (size_t i = 0; i < b->snapshot->server_count; i++)
 		if (!memcmp(&b->snapshot->servers[i].key, &c->ledger.server,
@@ -307,14 +308,18 @@ static void gather_ledgers(struct builder *b)
 			sorted[n++] = ledger;
 	}
 	qsort(sorted, n, sizeof(*sorted), by_ledger_key);
+	b->seat_array = xcalloc(n + 1, sizeof(*b->seat_array));
 	for (size_t i = 0; i < n; i++) {
 		struct gather *g = gather_get(b, sorted[i]);
+		struct seat *seat = &b->seat_array[i];
 
 		counts_add_ledger(
 			&process_row_get(b, g, &sorted[i]->key.process)->counts, sorted[i]);
 		counts_add_ledger(&g->row.counts, sorted[i]);
 		counts_add_ledger(&b->snapshot->counts, sorted[i]);
 		gather_server(b, sorted[i]);
+		*seat = (struct seat){sorted[i]->key, g, g->row.process_count - 1, {0}};
+		HASH_ADD(hh, b->seats, key, sizeof(seat->key), seat);
 	}
 	free(sorted);
 }
@@ -329,6 +334,8 @@ static void gather_connections(struct builder *b)
 	}
 	for (conn = b->model->ended_first; conn; conn = conn->next_ended)
 		gather_connection(b, conn);
+	HASH_CLEAR(hh, b->seats);
+	free(b->seat_array);
 }
 
 /* A crowd's peak is what the events saw; never less than any of its parts' or than now. */
@@ -496,7 +503,8 @@ struct snapshot *model_snapshot(const struct model *model, const struct query *q
 	gather_connections(&b);
 	instances_fill(s, model, query);
 	finish_groups(&b);
-	series_gather(s, model, query->older);
+	if (!query->no_series)
+		series_gather(s, model, query->older);
 	return s;
 }
 

@@ -20,6 +20,7 @@ struct screen *screen_new(const struct screen_config *config)
 
 	s->config = *config;
 	s->query = *config->query;
+	s->query.no_series = true;
 	s->canvas.ascii = config->ascii;
 	return s;
 }
