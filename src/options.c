@@ -15,6 +15,7 @@ enum key {
 	KEY_COMM,
 	KEY_CMDLINE,
 	KEY_CGROUP,
+	KEY_CONTAINER,
 	KEY_HOST,
 	KEY_OLDER,
 	KEY_MAX_CONNECTIONS,
@@ -55,6 +56,10 @@ const struct argp_option options_rows[] = {
 	{"comm", KEY_COMM, "PATTERN", 0, "only processes of this name (shell pattern)", 2},
 	{"cmdline", KEY_CMDLINE, "REGEX", 0, "only command lines that match", 2},
 	{"cgroup", KEY_CGROUP, "TEXT", 0, "only containers or systemd units whose name has TEXT",
+		2},
+	{"container", KEY_CONTAINER, "TEXT", 0,
+		"only containers whose id has TEXT, as `docker ps` shows it; -g container lists "
+		"them",
 		2},
 	{"host", KEY_HOST, "ADDR[/LEN]", 0, "only servers at this address", 2},
 	{"older", KEY_OLDER, "TIME", 0, "idle for longer counts as IDLE (default 60s)", 2},
@@ -152,10 +157,11 @@ static void check_metrics(struct argp_state *state, const struct options *o)
 			"--metrics serves until a signal; --once looks once: one of the two");
 	if (strcmp(o->view->name, "openmetrics"))
 		return;
-	if (q->group_by || q->pid || q->user || q->comm || q->cmdline || q->cgroup || q->host_bits)
+	if (q->group_by || q->pid || q->user || q->comm || q->cmdline || q->cgroup ||
+		q->container || q->host_bits)
 		argp_error(state,
 			"-o openmetrics counts everything by script: no -g, -p, -u, --comm, "
-			"--cmdline, --cgroup or --host");
+			"--cmdline, --cgroup, --container or --host");
 }
 
 /* Both are answers of their own, to what is there now unless something longer was asked for. */
@@ -243,6 +249,7 @@ static error_t parse_show(int key, char *arg, struct argp_state *state, struct o
 	case KEY_COMM: o->query.comm = arg; break;
 	case KEY_CMDLINE: parse_cmdline(state, o, arg); break;
 	case KEY_CGROUP: o->query.cgroup = arg; break;
+	case KEY_CONTAINER: o->query.container = arg; break;
 	case KEY_HOST: parse_host(state, o, arg); break;
 	case KEY_OLDER: o->query.older = parse_time(state, "--older", arg); break;
 	case KEY_MAX_CONNECTIONS:

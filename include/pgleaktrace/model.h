@@ -171,6 +171,7 @@ struct query {
 	const char *comm;
 	const regex_t *cmdline;
 	const char *cgroup;   /* part of container id or unit name */
+	const char *container; /* part of container id */
 	__u8 host[16];	      /* server address … */
 	unsigned host_bits;   /* … and how many bits of it count; 0: any */
 	__u32 max_connections; /* of servers that are not on this host; 0: not known */

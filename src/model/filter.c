@@ -59,10 +59,11 @@ bool query_wants(const struct query *q, const struct model *model, const struct 
 		return false;
 	if (!query_wants_server(q, &ledger->key.server))
 		return false;
-	if ((q->user || q->comm || q->cmdline || q->cgroup) && !e)
+	if ((q->user || q->comm || q->cmdline || q->cgroup || q->container) && !e)
 		return false;
 	return (!q->user || user_matches(e, q->user)) &&
 	       (!q->comm || (e->comm && !fnmatch(q->comm, e->comm, 0))) &&
 	       (!q->cmdline || cmdline_matches(e, q->cmdline)) &&
-	       (!q->cgroup || contains(e->container, q->cgroup) || contains(e->unit, q->cgroup));
+	       (!q->cgroup || contains(e->container, q->cgroup) || contains(e->unit, q->cgroup)) &&
+	       (!q->container || contains(e->container, q->container));
 }

@@ -91,7 +91,7 @@ server_start() {
 		-c port="$PGPORT" -c listen_addresses=127.0.0.1 -c unix_socket_directories="$folder" \
 		-c max_connections=40 -c fsync=off -c shared_buffers=16MB >>"$log" 2>&1 &
 	server=$!
-	cd "$here" || exit 1
+	cd "$folder/shop" || exit 1
 	for _ in $(seq 100); do
 		# The eighth line is the state; asking the socket would need a login.
 		sed -n 8p "$folder/data/postmaster.pid" 2>/dev/null | grep -q ready && return
@@ -106,7 +106,7 @@ server_start() {
 node_ready() {
 	command -v node >/dev/null && command -v npm >/dev/null || return 1
 	"$here/../live/clients/install.sh" "$build" >"$folder/npm.log" 2>&1 &&
-		export NODE_PATH=$build/node/node_modules
+		ln -s "$build/node/node_modules" "$folder/shop/node_modules"
 }
 
 # The script just started holds so many from then on: hold NUMBER
@@ -172,6 +172,12 @@ late_start() {
 		for _ in 1 2; do run /usr/bin/python3 scripts/import.py; done
 		tell "2 x import.py" "3 connections each, then exits without closing"
 	fi
+	psql -XAtqc 'SELECT pg_sleep(600)' </dev/null >>"$folder/scripts.log" 2>&1 &
+	sleeper=$!
+	tell "psql" "killed inside a query: its backend works on"
+	sleep 2
+	kill -KILL "$sleeper" 2>/dev/null
+	wait "$sleeper" 2>/dev/null
 }
 
 # -- the story ------------------------------------------------------------------------------------
@@ -183,6 +189,7 @@ id postgres >/dev/null 2>&1 || give_up "there is no user postgres (Debian: apt i
 trap clean_up EXIT
 trap 'exit 130' INT TERM
 folder=$(mktemp -d "${TMPDIR:-/tmp}/pgleaktrace-demo.XXXXXX")
+mkdir "$folder/shop" && cp -R "$here/scripts" "$folder/shop/" || give_up "no room in $folder"
 PGPORT=$(port_free) || exit 1
 export PGPORT PGHOST=127.0.0.1 PGUSER=postgres PGDATABASE=postgres PGSSLMODE=disable
 export DATABASE_URL="postgresql://postgres:secret@127.0.0.1:$PGPORT/postgres"

@@ -6,13 +6,15 @@ it, how we know, why an attempt failed. The counts themselves are proven in test
 import errno
 import json
 import os
+import re
 import signal
+import subprocess
 
 import pytest
 
 from actors import Sink, sockets_to, tool
 from pgcluster import wait_until
-from tracer import Tracer, expect
+from tracer import Tracer, expect, tracer_path
 
 LOCAL = "127.0.0.1"
 MANNER_GIVEN_UP, MANNER_ERROR = 8, 9    # enum manner of include/pgleaktrace/event.h
@@ -174,3 +176,60 @@ def test_where_and_whose(sink, port, tmp_path):
     assert process["executable_path"] == executable
     assert (process["user_id"], process["owner"]) == (0, "root")
     assert process["gone"] is False
+
+
+# -- containers -----------------------------------------------------------------------------------
+
+
+def cgroup_mounts():
+    """cgroup2's, and those of older hierarchies in which the test itself seems to be in a container."""
+    with open("/proc/self/cgroup", encoding="utf-8") as file:
+        ours = {line.split(":")[1] for line in file if re.search("[0-9a-f]{32}", line)}
+    found = []
+    with open("/proc/mounts", encoding="utf-8") as file:
+        for _, path, kind, options, *_ in map(str.split, file):
+            if kind == "cgroup2" or (kind == "cgroup" and ours & set(options.split(","))):
+                found.append(path)
+    if not found:
+        pytest.skip("no cgroup hierarchy is mounted")
+    return found
+
+
+def test_a_container_is_named_and_chosen(sink, port, tmp_path):
+    """By the name of its cgroup, as container engines write it."""
+    ident = os.urandom(32).hex()
+    folders = [os.path.join(mount, f"docker-{ident}.scope") for mount in cgroup_mounts()]
+    for folder in folders:
+        os.mkdir(folder)
+    enter = "".join(f"echo $$ >{folder}/cgroup.procs && " for folder in folders)
+    inside = ("sh", "-c", f'{enter}exec "$@"', "sh")
+    try:
+        with Tracer(port, "--record", tmp_path / "r.ndjson") as tracer, \
+                tool("leaker", "-n", 2, "-H", "127.0.0.1", port, prefix=inside) as contained, \
+                tool("leaker", "-n", 3, "-H", "127.0.0.1", port) as outside:
+            contained.said()
+            outside.said()
+            report = tracer.stop()
+            assert report.process(contained.pid)["process"]["container_id"] == ident
+            assert report.process(outside.pid)["process"].get("container_id") != ident
+        for args, opened in ((["--container", ident[:12]], [2]), (["--cgroup", ident[:12]], [2]),
+                             (["--container", "nonesuch"], [])):
+            again = subprocess.run([tracer_path(), "--replay", tmp_path / "r.ndjson", "-o", "json", *args],
+                                   capture_output=True, text=True, check=True)
+            assert [s["opened"] for s in json.loads(again.stdout)["scripts"]] == opened
+        groups = subprocess.run([tracer_path(), "--replay", tmp_path / "r.ndjson", "-g", "container",
+                                 "-o", "json"], capture_output=True, text=True, check=True)
+        rows = {g["container"]: g["opened"] for g in json.loads(groups.stdout)["containers"]}
+        assert rows[ident] == 2 and sum(rows.values()) == 5
+    finally:
+        wait_until(lambda: all(map(removed, folders)), "nothing is left in them")
+
+
+def removed(folder):
+    try:
+        os.rmdir(folder)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return True
