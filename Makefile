@@ -7,6 +7,7 @@ BUILD   ?= build
 PREFIX  ?= /usr/local
 DATA    ?= $(PREFIX)/share
 ZSH_SITE ?= site-functions
+UNITS_IN ?= $(PREFIX)/lib/systemd/system
 CC      := gcc
 CLANG   ?= clang
 BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool /usr/local/sbin/bpftool) bpftool)
@@ -183,6 +184,8 @@ lint:
 
 install: all
 	install -D -m 755 $(BUILD)/pgleaktrace $(DESTDIR)$(PREFIX)/sbin/pgleaktrace
+	install -D -m 644 packaging/systemd/pgleaktrace.service $(DESTDIR)$(UNITS_IN)/pgleaktrace.service
+	sed -i 's|/usr/sbin/pgleaktrace|$(PREFIX)/sbin/pgleaktrace|' $(DESTDIR)$(UNITS_IN)/pgleaktrace.service
 	install -D -m 644 $(BUILD)/docs/pgleaktrace.8 $(DESTDIR)$(DATA)/man/man8/pgleaktrace.8
 	install -D -m 644 $(BUILD)/docs/completions/pgleaktrace.bash $(DESTDIR)$(DATA)/bash-completion/completions/pgleaktrace
 	install -D -m 644 $(BUILD)/docs/completions/_pgleaktrace $(DESTDIR)$(DATA)/zsh/$(ZSH_SITE)/_pgleaktrace
