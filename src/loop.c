@@ -172,12 +172,13 @@ static int wait_for_end(struct loop *l)
  * books and sockets is either gone or certain. */
 static int finish(struct loop *l, enum stop_reason reason)
 {
-	int error = stream_poll(l->stream);
+	int error = stream_poll(l->stream), taken;
 
 	for (int i = 0; i < 2 && !error; i++)
 		error = stream_snapshot(l->stream);
 	stream_stop(l->stream, reason);
-	return error ? error : loop_take_events(l);
+	taken = loop_take_events(l); /* a look that failed does not undo what was seen before */
+	return error ? error : taken;
 }
 
 int loop_run(struct loop *l)

@@ -371,6 +371,8 @@ static int live_load(struct live *live)
 	}
 	if (error)
 		return error;
+	if (!live->skel->bss || !live->skel->rodata)
+		return -EOPNOTSUPP; /* libbpf believes that maps for global data can't be had */
 	live->ring = ring_buffer__new(bpf_map__fd(live->skel->maps.events), on_record, live, NULL);
 	return live->ring ? 0 : -errno;
 }

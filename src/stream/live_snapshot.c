@@ -172,8 +172,9 @@ static void mark_gone(struct live *live, const struct process_key *key)
 		known->gone_since = live->snapshots;
 }
 
-/* Keys first, values after: deleting while walking would lose the place. */
-static struct ledger_key *ledger_keys(int fd, size_t *count)
+/* Keys first, values after: deleting while walking would lose the place. -errno if the map can't be
+ * walked to its end: half the books are no books. */
+static int ledger_keys(int fd, struct ledger_key **out, size_t *count)
 {
 	struct ledger_key *keys = NULL, key, *previous = NULL;
 	size_t room = 0;
@@ -187,27 +188,31 @@ static struct ledger_key *ledger_keys(int fd, size_t *count)
 		keys[*count] = key;
 		previous = &keys[(*count)++];
 	}
-	return keys;
+	*out = keys;
+	return errno == ENOENT ? 0 : -errno;
 }
 
-static void push_ledgers(struct live *live)
+static int push_ledgers(struct live *live)
 {
 	int fd = bpf_map__fd(live->skel->maps.ledgers);
-	struct ledger_key *keys, none = {0};
+	struct ledger_key *keys = NULL, none = {0};
 	struct totals totals;
 	size_t count;
 	struct known *known, *next;
 	__u32 zero = 0;
+	int error;
 
 	HASH_ITER (hh, live->known, known, next)
 		known->ledgers = 0;
-	keys = ledger_keys(fd, &count);
+	error = ledger_keys(fd, &keys, &count);
 	live->ledgers = count;
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < count && !error; i++) {
 		bool settled;
 
-		if (bpf_map_lookup_elem(fd, &keys[i], &totals))
+		if (bpf_map_lookup_elem(fd, &keys[i], &totals)) {
+			error = errno == ENOENT ? 0 : -errno;
 			continue;
+		}
 		settled = ledger_settled(live, &keys[i], &totals);
 		push_totals(live, &keys[i], &totals, settled);
 		if (settled) {
@@ -217,11 +222,15 @@ static void push_ledgers(struct live *live)
 			count_ledger(live, &keys[i].process);
 		}
 	}
-	forget_gone(live);
 	free(keys);
-	if (!bpf_map_lookup_elem(bpf_map__fd(live->skel->maps.untracked), &zero, &totals) &&
-		(totals.attempted || totals.adopted))
+	if (error)
+		return error;
+	forget_gone(live);
+	if (bpf_map_lookup_elem(bpf_map__fd(live->skel->maps.untracked), &zero, &totals))
+		return -errno;
+	if (totals.attempted || totals.adopted)
 		push_totals(live, &none, &totals, false);
+	return 0;
 }
 
 int live_snapshot(struct stream *stream)
@@ -246,10 +255,15 @@ int live_snapshot(struct stream *stream)
 	for (int i = PASSES_ALWAYS; i < PASSES && !error; i++)
 		error = live->passes[i] ? pass_run(live, (enum pass)i, &rows) : 0;
 	live_poll(stream);
-	push_rows(live, &rows);
-	push_ledgers(live);
-	push_losses(live);
-	push_bracket(live, 0);
+	/* A look that failed has no end: nothing may be concluded from what it did not see. */
+	if (!error) {
+		push_rows(live, &rows);
+		error = push_ledgers(live);
+	}
+	if (!error) {
+		push_losses(live);
+		push_bracket(live, 0);
+	}
 	free(rows.bytes);
 	return error;
 }
