@@ -70,8 +70,6 @@ __hidden bool connection_watched(struct sock *sk)
 
 __hidden struct connection *connection_of_packet(struct bpf_sock *sk)
 {
-	if (!port_watched(bpf_ntohs((__u16)sk->dst_port)))
-		return NULL;
 	return bpf_sk_storage_get(&connections, sk, 0, 0);
 }
 

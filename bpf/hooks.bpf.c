@@ -32,12 +32,20 @@ int BPF_PROG(hook_sock_destroy, struct sock *sk)
 	return 0;
 }
 
+/* Every packet of the host comes here: those of other ports must be gone at once, without a helper. */
+static struct bpf_sock *packet_owner(struct __sk_buff *skb)
+{
+	if (!port_watched((__u16)bpf_ntohl(skb->remote_port)) || !skb->sk)
+		return NULL;
+	return bpf_sk_fullsock(skb->sk);
+}
+
 /* What this host sends and receives, at the root of cgroup2: of clients of a watched port, the first
  * words of both ends and the client's last. Returns 1: never in the way. */
 SEC("cgroup_skb/egress")
 int hook_egress(struct __sk_buff *skb)
 {
-	struct bpf_sock *sk = skb->sk ? bpf_sk_fullsock(skb->sk) : NULL;
+	struct bpf_sock *sk = packet_owner(skb);
 
 	if (sk)
 		wire_egress(sk, skb);
@@ -47,7 +55,7 @@ int hook_egress(struct __sk_buff *skb)
 SEC("cgroup_skb/ingress")
 int hook_ingress(struct __sk_buff *skb)
 {
-	struct bpf_sock *sk = skb->sk ? bpf_sk_fullsock(skb->sk) : NULL;
+	struct bpf_sock *sk = packet_owner(skb);
 
 	if (sk)
 		wire_ingress(sk, skb);

@@ -13,16 +13,17 @@
 #include "wire_parse.h"
 
 #define IPPROTO_TCP 6
-#define TCP_SYN	    2
+#define ETH_P_IP    0x0800
+#define TCP_SYN     2
 #define TERMINATE   0x5800000004ull /* 'X', then its length as 32 bits */
 #define TAIL_BYTES  5
 #define STEPS_MOST  16384 /* bytes read of one segment, at most */
 
 /* Under TLS a Terminate can't be read: a segment that is one record of exactly its or a
  * close_notify's length is taken for it. */
-#define TLS_HEADER	5
-#define TLS_ALERT	0x15
-#define TLS_13_ALERT	19 /* 2 bytes, type byte, tag */
+#define TLS_HEADER      5
+#define TLS_ALERT       0x15
+#define TLS_13_ALERT    19 /* 2 bytes, type byte, tag */
 #define TLS_13_FAREWELL 22 /* 5 bytes, type byte, tag */
 #define TLS_12_FAREWELL 29 /* nonce, 5 bytes, tag */
 
@@ -44,28 +45,50 @@ struct segment {
 	__u8 flags;
 };
 
+struct tcp_head {
+	__be16 source, dest;
+	__be32 sequence, acknowledged;
+	__u8 offset, flags;
+} __attribute__((packed));
+
+/* As nearly all packets are, so that one look is enough: no options, no extension headers. */
+struct head4 {
+	__u8 first, before[8], protocol, after[10];
+	struct tcp_head tcp;
+};
+
+struct head6 {
+	__u8 before[6], protocol, after[33];
+	struct tcp_head tcp;
+};
+
+static void segment_at(
+	struct __sk_buff *skb, struct segment *segment, const struct tcp_head *tcp, __u32 ip)
+{
+	segment->sequence = bpf_ntohl(tcp->sequence);
+	segment->flags = tcp->flags;
+	segment->payload = ip + (tcp->offset >> 4) * 4;
+	segment->length = skb->len > segment->payload ? skb->len - segment->payload : 0;
+}
+
 static void segment_of(struct __sk_buff *skb, struct segment *segment)
 {
-	struct {
-		__be16 source, dest;
-		__be32 sequence, acknowledged;
-		__u8 offset, flags;
-	} tcp;
-	__u8 first, protocol;
+	struct head4 four;
+	struct head6 six;
 	__u32 ip;
 
 	segment->payload = 0;
-	if (bpf_skb_load_bytes(skb, 0, &first, 1))
+	if (skb->protocol != bpf_htons(ETH_P_IP)) {
+		if (!bpf_skb_load_bytes(skb, 0, &six, sizeof(six)) && six.protocol == IPPROTO_TCP)
+			segment_at(skb, segment, &six.tcp, sizeof(six) - sizeof(six.tcp));
 		return;
-	ip = first >> 4 == 6 ? 40 : (first & 15) * 4;
-	if (bpf_skb_load_bytes(skb, first >> 4 == 6 ? 6 : 9, &protocol, 1) || protocol != IPPROTO_TCP)
+	}
+	if (bpf_skb_load_bytes(skb, 0, &four, sizeof(four)) || four.protocol != IPPROTO_TCP)
 		return;
-	if (bpf_skb_load_bytes(skb, ip, &tcp, 14))
-		return;
-	segment->sequence = bpf_ntohl(tcp.sequence);
-	segment->flags = tcp.flags;
-	segment->payload = ip + (tcp.offset >> 4) * 4;
-	segment->length = skb->len > segment->payload ? skb->len - segment->payload : 0;
+	ip = (four.first & 15) * 4;
+	if (ip == sizeof(four) - sizeof(four.tcp) ||
+		!bpf_skb_load_bytes(skb, ip, &four.tcp, sizeof(four.tcp)))
+		segment_at(skb, segment, &four.tcp, ip);
 }
 
 /* Steps over what was seen before. False: nothing new, or a hole. */
@@ -270,16 +293,15 @@ static bool is_farewell(struct __sk_buff *skb, const struct segment *segment)
 }
 
 /* The session runs, or what is said can't be read: only the last word matters. */
-static void last_word(
-	struct __sk_buff *skb, struct connection *conn, const struct segment *segment)
+static void last_word(struct __sk_buff *skb, struct connection *conn, const struct segment *segment)
 {
 	remember_tail(skb, conn, segment);
 	conn->terminated = conn->tail == TERMINATE || (!conn->plain && is_farewell(skb, segment));
 }
 
 /* SYN and SYN-ACK: where each side's bytes are counted from. Without both, nothing is read. */
-static void synchronize(
-	struct connection *conn, const struct segment *segment, __u32 *next, enum reading_state from)
+static void synchronize(struct connection *conn, const struct segment *segment, __u32 *next,
+	enum reading_state from)
 {
 	*next = segment->sequence + 1;
 	if (conn->reading == from)
