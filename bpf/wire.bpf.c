@@ -222,6 +222,7 @@ static void tell(struct wire *wire, const struct connection *conn)
 
 static void reading_ends(struct bpf_sock *sk, struct connection *conn)
 {
+	conn->reply = 0; /* whatever came after it was not seen: no sign of a refusal */
 	conn->reading = READING_OVER;
 	bpf_sk_storage_delete(&wires, sk);
 }
@@ -234,7 +235,7 @@ static void heard_client(struct bpf_sock *sk, struct connection *conn, struct wi
 	conn->reply = wire->reply;
 	if (wire->event.encryption == ENCRYPTION_NONE)
 		conn->plain = 1;
-	if (news & (WIRE_STARTUP | WIRE_CANCELS))
+	if (news & (WIRE_STARTUP | WIRE_CANCELS | WIRE_ENCRYPTS))
 		tell(wire, conn);
 	if (news & (WIRE_TERMINATES | WIRE_CANCELS)) /* complete in itself: nothing follows */
 		conn->terminated = 1;
@@ -254,7 +255,7 @@ static void heard_server(struct bpf_sock *sk, struct connection *conn, struct wi
 		conn->refused = 0;
 		conn->started = 1;
 	}
-	if (news & (WIRE_ADMITTED | WIRE_DETAIL))
+	if (news & (WIRE_ADMITTED | WIRE_DETAIL | WIRE_ENCRYPTS))
 		tell(wire, conn);
 	if (news & (WIRE_ADMITTED | WIRE_LOST))
 		reading_ends(sk, conn);

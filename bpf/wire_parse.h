@@ -19,31 +19,31 @@
 
 #include <pgleaktrace/event.h>
 
-#define WIRE_WINDOW	  64	   /* most bytes looked at in one go */
-#define WIRE_PACKET_MOST  10000	   /* a startup packet; the server's own limit */
-#define WIRE_ERROR_MOST	  30000	   /* an ErrorResponse; libpq's own limit */
+#define WIRE_WINDOW       64    /* most bytes looked at in one go */
+#define WIRE_PACKET_MOST  10000 /* a startup packet; the server's own limit */
+#define WIRE_ERROR_MOST   30000 /* an ErrorResponse; libpq's own limit */
 #define WIRE_MESSAGE_MOST (1 << 20)
-#define WIRE_CANCEL	  80877102 /* codes where a startup packet has its version */
-#define WIRE_SSL	  80877103
-#define WIRE_GSS	  80877104
+#define WIRE_CANCEL       80877102 /* codes where a startup packet has its version */
+#define WIRE_SSL          80877103
+#define WIRE_GSS          80877104
 
-#define TLS_HANDSHAKE	 0x16
-#define TLS_DATA	 0x17
-#define TLS_RECORD_MOST	 (16384 + 256)
-#define TLS_ALERT_MOST	 19  /* TLS 1.3: an alert looks like data of 19 bytes; a Terminate has 22 */
-#define TLS_GREETING	 300 /* what a session's ParameterStatus messages exceed, and no error */
+#define TLS_HANDSHAKE   0x16
+#define TLS_DATA        0x17
+#define TLS_RECORD_MOST (16384 + 256)
+#define TLS_ALERT_MOST  19  /* TLS 1.3: an alert looks like data of 19 bytes; a Terminate has 22 */
+#define TLS_GREETING    300 /* what a session's ParameterStatus messages exceed, and no error */
 
 enum wire_state {
 	WIRE_START = 0, /* client: head of a startup packet; server: an answer or a first message */
-	WIRE_NAME,	/* client: name of a StartupMessage's parameter */
-	WIRE_VALUE,	/* … and its value */
-	WIRE_HEAD,	/* a message's type and length */
-	WIRE_SKIP,	/* the rest of a message that is not wanted */
-	WIRE_KEY,	/* server: the pid in BackendKeyData */
-	WIRE_FIELD,	/* server: type of an ErrorResponse's field */
-	WIRE_TEXT,	/* … and its text */
-	WIRE_RECORD,	/* TLS: a record's type, version and length */
-	WIRE_OVER,	/* nothing more to learn on this side */
+	WIRE_NAME,      /* client: name of a StartupMessage's parameter */
+	WIRE_VALUE,     /* … and its value */
+	WIRE_HEAD,      /* a message's type and length */
+	WIRE_SKIP,      /* the rest of a message that is not wanted */
+	WIRE_KEY,       /* server: the pid in BackendKeyData */
+	WIRE_FIELD,     /* server: type of an ErrorResponse's field */
+	WIRE_TEXT,      /* … and its text */
+	WIRE_RECORD,    /* TLS: a record's type, version and length */
+	WIRE_OVER,      /* nothing more to learn on this side */
 };
 
 /* What a side has said since the driver last looked. */
@@ -54,18 +54,19 @@ enum wire_news {
 	WIRE_ADMITTED = 8,   /* ReadyForQuery; under TLS: an answer long enough for one */
 	WIRE_REFUSED = 16,   /* ErrorResponse begins */
 	WIRE_DETAIL = 32,    /* … and is read: SQLSTATE, message */
-	WIRE_LOST = 64,	     /* this is not the protocol we know */
+	WIRE_LOST = 64,      /* this is not the protocol we know */
+	WIRE_ENCRYPTS = 128, /* from here on by TLS or GSS */
 };
 
 enum wire_field { WIRE_OTHER = 0, WIRE_USER, WIRE_DATABASE, WIRE_APPLICATION, WIRE_REPLICATION };
 
 struct wire_side {
-	__u32 left;  /* bytes of the message still to come */
-	__u8 state;  /* enum wire_state */
-	__u8 got;    /* bytes of head, name or text taken so far */
-	__u8 news;   /* enum wire_news */
-	__u8 tls;    /* 1: messages are TLS records */
-	__u8 field;  /* whose text it is: enum wire_field, or an ErrorResponse's field type */
+	__u32 left; /* bytes of the message still to come */
+	__u8 state; /* enum wire_state */
+	__u8 got;   /* bytes of head, name or text taken so far */
+	__u8 news;  /* enum wire_news */
+	__u8 tls;   /* 1: messages are TLS records */
+	__u8 field; /* whose text it is: enum wire_field, or an ErrorResponse's field type */
 	__u8 at, window_end; /* the kernel's place in what it looks at */
 	__u8 unused;
 	__u8 head[8];
@@ -74,10 +75,10 @@ struct wire_side {
 struct wire {
 	struct event_wire event; /* what is known so far */
 	struct wire_side client, server;
-	__u8 asked;	/* 'S' TLS, 'G' GSS: the client's question that is not answered yet */
-	__u8 spoke;	/* TLS: the client has sent data */
-	__u16 reply;	/* TLS: length of the server's last record since then */
-	char name[20];	/* a parameter's name; "application_name" is the longest of interest */
+	__u8 asked;    /* 'S' TLS, 'G' GSS: the client's question that is not answered yet */
+	__u8 spoke;    /* TLS: the client has sent data */
+	__u16 reply;   /* TLS: length of the server's last record since then */
+	char name[20]; /* a parameter's name; "application_name" is the longest of interest */
 };
 
 #define WIRE_INLINE static inline __attribute__((always_inline))
@@ -205,11 +206,14 @@ WIRE_INLINE void wire_start_client(struct wire *w, __u8 byte)
 	side->got++;
 	if (side->got == 1 && byte == TLS_HANDSHAKE && !w->asked) {
 		/* The answer was yes, or there was no question: then both sides speak it. */
+		if (w->event.encryption != ENCRYPTION_TLS)
+			side->news |= WIRE_ENCRYPTS;
 		w->event.encryption = ENCRYPTION_TLS;
 		wire_tls(&w->server, 0);
 		wire_tls(side, 1);
 	} else if (side->got == 1 && (byte || w->asked == 'G')) {
-		wire_lost(side); /* nothing that begins a startup packet, or can't be told from one */
+		wire_lost(
+			side); /* nothing that begins a startup packet, or can't be told from one */
 	} else if (side->got == 8) {
 		wire_packet(w);
 	}
@@ -355,9 +359,11 @@ WIRE_INLINE int wire_answer(struct wire *w, __u8 byte)
 		return 0;
 	if (asked == 'S' && byte == 'S') {
 		w->event.encryption = ENCRYPTION_TLS;
+		w->server.news |= WIRE_ENCRYPTS;
 		wire_tls(&w->server, 0);
 	} else if (asked == 'G' && byte == 'G') {
 		w->event.encryption = ENCRYPTION_GSS;
+		w->server.news |= WIRE_ENCRYPTS;
 		wire_lost(&w->client);
 		wire_lost(&w->server);
 	} else if (byte != 'N') {

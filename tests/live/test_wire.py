@@ -373,6 +373,21 @@ def test_answers_that_are_no_answers(port, answer, ending):
     assert not {"sqlstate", "message", "backend_pid"} & known(row)
 
 
+@pytest.mark.parametrize("code,answer,encryption", [(80877103, b"S", "tls"), (80877104, b"G", "gss")])
+def test_encryption_is_told_as_soon_as_it_is_agreed_upon(port, code, answer, encryption):
+    with Tracer(port) as tracer:
+        server = FakeServer(port, answer)
+        server.start()
+        with socket.create_connection((LOCAL, port)) as client:
+            client.sendall(struct.pack("!II", 8, code))
+            while client.recv(4096):
+                pass
+        server.join(20)
+        report = tracer.stop()
+    (row,) = report.connections()
+    assert row["encryption"] == encryption and row["ending"] == "hung_up"
+
+
 def test_not_postgresql_at_all(port):
     """A client that says other things, to a server that says nothing."""
     with Sink(port), Tracer(port) as tracer, tool("leaker", "-n", 2, "-c", 2, LOCAL, port) as leaker:

@@ -89,7 +89,8 @@ static void check_session(__u32 piece)
 	struct text client = {0}, server = {0};
 	struct wire w = {0};
 
-	STARTUP(&client, "user\0alice\0database\0shop\0application_name\0seed.js\0options\0-c x=1\0");
+	STARTUP(&client,
+		"user\0alice\0database\0shop\0application_name\0seed.js\0options\0-c x=1\0");
 	add_message(&client, 'p', "secret", 7);
 	add_greeting(&server);
 	feed(&w, 1, &client, piece);
@@ -170,8 +171,11 @@ static void check_tls(__u32 piece)
 	feed(&w, 1, &ask, piece);
 	feed(&w, 0, &(struct text){.bytes = "S", .length = 1}, piece);
 	assert_int_equal(w.event.encryption, ENCRYPTION_TLS);
+	assert_int_equal(w.server.news, WIRE_ENCRYPTS);
+	w.server.news = 0; /* as the driver does once it has told */
 	add_record(&hello, TLS_HANDSHAKE, 300);
 	feed(&w, 1, &hello, piece);
+	assert_int_equal(w.client.news, 0); /* told already */
 	add_record(&hello_back, TLS_HANDSHAKE, 122);
 	add_record(&hello_back, TLS_DATA, 800);
 	feed(&w, 0, &hello_back, piece);
@@ -209,6 +213,7 @@ static void tls_without_asking(void **state)
 	feed(&w, 1, &hello, 2048);
 	feed(&w, 0, &hello, 2048);
 	assert_int_equal(w.event.encryption, ENCRYPTION_TLS);
+	assert_int_equal(w.client.news, WIRE_ENCRYPTS);
 	assert_int_equal(w.server.news, 0);
 }
 
@@ -245,7 +250,8 @@ static void cancel(void **state)
 
 static void long_names_are_cut(void **state)
 {
-	char body[] = "user\0uuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuu\0"
+	char body[] = "user\0uuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuu"
+		      "uuuuuu\0"
 		      "application_name_\0no\0user_\0no\0database\0d\0user\0bob\0";
 	struct text client = {0};
 	struct wire w = {0};
@@ -279,11 +285,11 @@ static void what_is_not_the_protocol_is_unknown(void **state)
 {
 	(void)state;
 	expect_lost(1, "GET / HTTP/1.1\r\n", 16);
-	expect_lost(1, "\0\0\0\x08\0\3\0\0", 8);	      /* a startup packet of nothing */
-	expect_lost(1, "\0\0\0\0\0\3\0\0", 8);	      /* shorter than its own head */
-	expect_lost(1, "\0\0\x27\x11\0\3\0\0", 8);    /* longer than any server takes */
-	expect_lost(1, "\0\0\0\x09\0\3\0\0x", 9);	      /* a name that does not end */
-	expect_lost(1, "\0\0\0\x10\0\2\0\0", 8);	      /* protocol 2 */
+	expect_lost(1, "\0\0\0\x08\0\3\0\0", 8);         /* a startup packet of nothing */
+	expect_lost(1, "\0\0\0\0\0\3\0\0", 8);           /* shorter than its own head */
+	expect_lost(1, "\0\0\x27\x11\0\3\0\0", 8);       /* longer than any server takes */
+	expect_lost(1, "\0\0\0\x09\0\3\0\0x", 9);        /* a name that does not end */
+	expect_lost(1, "\0\0\0\x10\0\2\0\0", 8);         /* protocol 2 */
 	expect_lost(1, "\0\0\0\x0a\x04\xd2\x16\x2e", 8); /* CancelRequest too short */
 	expect_lost(0, "HTTP/1.1 200 OK", 15);
 	expect_lost(0, "Z\0\0\0\3", 5);
@@ -311,6 +317,7 @@ static void gss_can_not_be_read(void **state)
 	feed(&w, 1, &client, 2048);
 	feed(&w, 0, &(struct text){.bytes = "G", .length = 1}, 1);
 	assert_int_equal(w.event.encryption, ENCRYPTION_GSS);
+	assert_int_equal(w.server.news, WIRE_ENCRYPTS | WIRE_LOST);
 	assert_int_equal(w.client.state, WIRE_OVER);
 	assert_int_equal(w.server.state, WIRE_OVER);
 }
