@@ -144,6 +144,10 @@ const char *severity_name(enum severity severity); /* "note", "warning", "leak" 
 /* Whom it is about: the group's name, or the server's program and data directory. */
 const char *finding_subject(const struct finding *finding);
 
+/* How many of a group's processes its server can bear. False: its limit is not known, or nothing is
+ * open. */
+bool budget_of(const struct snapshot *snapshot, const struct group_row *group, struct budget *budget);
+
 /* "(100 max_connections - 3 reserved - 12 others) / 3 per process = 28 …"; "" if not known. */
 void budget_text(char *out, size_t size, const struct budget *budget);
 

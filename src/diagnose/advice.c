@@ -65,10 +65,29 @@ static char *plain_advice(enum rule rule, const struct budget *b)
 		(unsigned long long)b->limit, b->limit == 1 ? "" : "s");
 }
 
+static __u64 evidence_of(const struct finding *f, const char *name)
+{
+	for (size_t i = 0; i < f->evidence_count; i++)
+		if (!strcmp(f->evidence[i].name, name))
+			return f->evidence[i].number;
+	return 0;
+}
+
+/* Code can close in a handler of SIGTERM; no code helps against SIGKILL. */
+static bool was_killed(const struct finding *f)
+{
+	return f->rule == RULE_ABANDONED && evidence_of(f, "killed") >= evidence_of(f, "abandoned");
+}
+
 char *advice_of(const struct finding *f)
 {
 	const struct library_row *l = f->client ? library_find(f->client->library) : NULL;
-	char *advice = l ? library_advice(f->rule, l, &f->budget) : NULL;
+	char *advice;
+
+	if (was_killed(f))
+		return xstrdup("ask who ends it and how: SIGTERM can be handled, and the client "
+			       "closed there; SIGKILL can't (out of memory? a time limit?)");
+	advice = l ? library_advice(f->rule, l, &f->budget) : NULL;
 
 	return advice ? advice : plain_advice(f->rule, &f->budget);
 }

@@ -69,7 +69,7 @@ static __u64 used_slots(const struct snapshot *s, const struct server_row *serve
 	return server->instance && server->instance->used > seen ? server->instance->used : seen;
 }
 
-static bool budget_of(const struct snapshot *s, const struct group_row *g, struct budget *b)
+bool budget_of(const struct snapshot *s, const struct group_row *g, struct budget *b)
 {
 	__u64 own, used, taken;
 	const struct server_row *server = main_server(s, g, &own);

@@ -20,6 +20,7 @@ static const struct {
 	{"holder_pid", "a process that has one and did not open it"},
 	{"idle", "of the open ones: no byte either way for longer than `older`"},
 	{"inherited", "connections that only others than their opener have"},
+	{"killed", "of the abandoned ones: their process was killed by a signal"},
 	{"max_connections", "slots that the server has"},
 	{"older", "how long without a byte counts as idle (--older)"},
 	{"oldest", "age of the oldest open one; of slots: since the client's end"},

@@ -18,17 +18,39 @@ void prove(struct finding *f, const char *name, __u64 number, bool is_age)
 		f->evidence[f->evidence_count++] = (struct evidence){name, number, is_age};
 }
 
+/* Of the abandoned ones, those whose process was killed: it had no chance to close them. */
+static __u64 killed_of(const struct group_row *g)
+{
+	__u64 count = 0;
+
+	for (size_t i = 0; i < g->process_count; i++)
+		for (size_t k = 0; k < g->processes[i].connection_count; k++) {
+			const struct connection_row *c = &g->processes[i].connections[k];
+
+			count += c->ending == ENDING_ABANDONED && c->manner == MANNER_EXIT &&
+				 WIFSIGNALED(c->exit_code);
+		}
+	return count;
+}
+
 bool abandoned_holds(const struct look *look, struct finding *f)
 {
 	const struct counts *c = &look->group->counts;
+	__u64 killed = killed_of(look->group);
+	char how[64] = "the process exited";
 
 	if (c->abandoned < look->threshold)
 		return false;
 	prove(f, "abandoned", c->abandoned, false);
 	prove(f, "connections", c->opened + c->adopted, false);
-	snprintf(f->sentence, sizeof(f->sentence),
-		"%llu of %llu connections were never closed: the process exited", (ull)c->abandoned,
-		(ull)(c->opened + c->adopted));
+	prove(f, "killed", killed, false);
+	if (killed >= c->abandoned)
+		snprintf(how, sizeof(how), "the process was killed");
+	else if (killed)
+		snprintf(how, sizeof(how), "the process exited, or was killed (%llu)", (ull)killed);
+	snprintf(f->sentence, sizeof(f->sentence), "%llu of %llu connections %s never closed: %s",
+		(ull)c->abandoned, (ull)(c->opened + c->adopted),
+		c->abandoned == 1 ? "was" : "were", how);
 	return true;
 }
 

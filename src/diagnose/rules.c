@@ -26,7 +26,7 @@ const struct rule_row rule_rows[RULES] = {
 		.taken_back = "never: what was left behind stays counted",
 		.advice = "close the client before the process ends, in a finally block, also on "
 			  "errors and before process.exit() or os._exit()",
-		.evidence = "abandoned connections",
+		.evidence = "abandoned connections killed",
 		.holds = abandoned_holds},
 	[RULE_IDLE_HOARD] = {.id = "idle-hoard",
 		.severity = SEVERITY_WARNING,

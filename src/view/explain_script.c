@@ -145,6 +145,19 @@ static void print_processes(const struct view_context *c, const struct group_row
 	}
 }
 
+/* A finding that is about it has it already. */
+static void print_budget(
+	const struct view_context *c, const struct snapshot *s, const struct group_row *g)
+{
+	struct budget budget;
+	char text[256];
+
+	if (group_role(s, g) != ROLE_CLIENT || !budget_of(s, g, &budget))
+		return;
+	budget_text(text, sizeof(text), &budget);
+	prose_entry(c, 4, EXPLAIN_LABEL, "budget", text);
+}
+
 static void print_group(const struct view_context *c, const struct snapshot *s,
 	const struct findings *findings, const struct group_row *g)
 {
@@ -166,8 +179,10 @@ static void print_group(const struct view_context *c, const struct snapshot *s,
 			print_finding(c, &findings->rows[i]);
 			count++;
 		}
-	if (!count)
+	if (!count) {
 		fputs("    Nothing is wrong with it.\n", c->out);
+		print_budget(c, s, g);
+	}
 	if (client)
 		print_client(c, g, client);
 	print_processes(c, g);

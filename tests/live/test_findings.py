@@ -5,6 +5,7 @@ incident. What is healthy raises nothing; the culprit is named, and only it.
 
 import json
 import os
+import pathlib
 import re
 import subprocess
 
@@ -221,9 +222,9 @@ def idle_of(cluster):
 class PgBouncer:
     """One in front of a cluster, in session mode, on a port of its own."""
 
-    def __init__(self, cluster, folder, port=None):
+    def __init__(self, cluster, port=None):
         self.port = port or free_port()
-        path = folder / "pgbouncer.ini"
+        path = pathlib.Path(cluster.folder) / "pgbouncer.ini"   # where its user may read
         path.write_text(f"[databases]\n* = host={LOCAL} port={cluster.port} user=postgres\n[pgbouncer]\n"
                         f"listen_addr = {LOCAL}\nlisten_port = {self.port}\nauth_type = any\n"
                         "unix_socket_dir =\npool_mode = session\ndefault_pool_size = 20\n"
@@ -248,12 +249,10 @@ class PgBouncer:
             return f":{self.port:04X} 00000000:0000 0A" in file.read()
 
 
-def test_a_pooler_is_a_relay_and_who_is_behind_it_is_named(cluster, tmp_path):
+def test_a_pooler_is_a_relay_and_who_is_behind_it_is_named(cluster):
     if not os.path.exists("/usr/sbin/pgbouncer"):
         pytest.skip("pgbouncer is missing (Debian: apt install pgbouncer)")
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
-    with PgBouncer(cluster, tmp_path) as bouncer:
+    with PgBouncer(cluster) as bouncer:
         env = dict(cluster.env(app="behind"), PGPORT=str(bouncer.port))
         ports = f"{cluster.port},{bouncer.port}"
         with Tracer(ports, "--older", "500ms", "-i", "200ms", output="ndjson") as tracer, \

@@ -94,8 +94,8 @@ def churn(cluster, tracer, folder):
     tracer.stop()
 
 
-def relay(cluster, tracer, folder):
-    with PgBouncer(cluster, folder, BOUNCER):
+def relay(cluster, tracer, _):
+    with PgBouncer(cluster, BOUNCER):
         env = dict(cluster.env(app="shop"), PGPORT=str(BOUNCER))
         with python_script("leaky.py", 2, env=env) as python:
             python.ready()

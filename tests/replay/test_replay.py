@@ -25,7 +25,7 @@ VIEWS = {
     "events.ndjson": ["--older", "1s", "-o", "ndjson"],
     "trace.json": ["--older", "1s", "-o", "trace"],
     "lines.txt": ["--older", "1s", "-o", "lines"],
-    "explain.txt": ["--older", "1s", "--explain", "scripts/"],
+    "explain.txt": ["--older", "1s", "--explain", "p"],
     "plan.txt": ["--older", "1s", "--kill-plan"],
 }
 

@@ -84,6 +84,10 @@ static void neither_relays_nor_what_is_only_noted(void **state)
 	f = rig_find(r, RULE_RELAY, "pgbouncer");
 	assert_non_null(f);
 	assert_false(finding_blames_process(&r->s, f, p));
+	assert_false(finding_blames_process(
+		&r->s, &(struct finding){.rule = RULE_LEFT_OPEN, .group = relay}, p));
+	assert_true(finding_blames_process(
+		&r->s, &(struct finding){.rule = RULE_LEFT_OPEN, .group = leaky}, q));
 	f = rig_find(r, RULE_ABANDONED, "seed.js"); /* what was left behind is not among the living */
 	assert_non_null(f);
 	assert_false(finding_blames_process(&r->s, f, q));

@@ -24,9 +24,33 @@ static void abandoned(void **state)
 	f = rig_find(r, RULE_ABANDONED, "seed.js");
 	assert_non_null(f);
 	assert_int_equal(f->severity, SEVERITY_LEAK);
-	assert_string_equal(f->sentence, "1 of 2 connections were never closed: the process exited");
+	assert_string_equal(f->sentence, "1 of 2 connections was never closed: the process exited");
+	assert_int_equal(rig_evidence(f, "killed"), 0);
 	assert_int_equal(rig_evidence(f, "abandoned"), 1);
 	assert_int_equal(rig_count_findings(r), 1); /* who closes everything is not named */
+}
+
+static void who_was_killed_had_no_chance_to_close(void **state)
+{
+	struct rig *r = rig_new();
+	struct group_row *g = rig_group(r, "seed.js");
+	struct process_row *p = rig_process(g, NODE);
+	struct connection_row *c = rig_connection(r, g, p, 10 * SECOND, 0, ENDING_ABANDONED, 5 * SECOND);
+	const struct finding *f;
+
+	(void)state;
+	((struct event_process *)p->identity)->library = "pg";
+	c->manner = MANNER_EXIT;
+	c->exit_code = 9; /* as wait(2) has it: SIGKILL */
+	f = rig_find(r, RULE_ABANDONED, "seed.js");
+	assert_non_null(f);
+	assert_string_equal(f->sentence, "1 of 1 connections was never closed: the process was killed");
+	assert_null(strstr(f->advice, "pool.end()"));
+	rig_connection(r, g, p, 10 * SECOND, 0, ENDING_ABANDONED, 5 * SECOND);
+	f = rig_find(r, RULE_ABANDONED, "seed.js");
+	assert_string_equal(f->sentence,
+		"2 of 2 connections were never closed: the process exited, or was killed (1)");
+	assert_non_null(strstr(f->advice, "pool.end()"));
 }
 
 static void a_pool_idle_within_its_size_is_healthy(void **state)
@@ -454,6 +478,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(abandoned),
+		cmocka_unit_test(who_was_killed_had_no_chance_to_close),
 		cmocka_unit_test(a_pool_idle_within_its_size_is_healthy),
 		cmocka_unit_test(two_idle_sessions_are_healthy),
 		cmocka_unit_test(idle_hoard_beyond_a_pool),

@@ -14,4 +14,4 @@ function work() {
 }
 
 work();
-setInterval(work, 8000);
+setInterval(work, 9000);
