@@ -127,6 +127,7 @@ check: all
 	$(Q)$(MAKE) --no-print-directory SAN=1 check-unit check-replay
 	$(Q)$(MAKE) --no-print-directory check-fuzz
 	$(Q)$(MAKE) --no-print-directory check-live
+	$(Q)$(MAKE) --no-print-directory check-kernels
 
 check-unit: $(UNITS)
 	$(Q)for test in $(UNITS); do $$test || exit 1; done
@@ -175,6 +176,12 @@ $(BUILD)/bench/frame: $(BUILD)/tests/bench/frame.o $(PURE)
 bench-screen: $(BUILD)/bench/frame
 	$(Q)$(PYTHON) tests/bench/crowd.py $(BUILD)/crowd.ndjson 1000 10000
 	$(Q)$(BUILD)/bench/frame $(BUILD)/crowd.ndjson
+
+# Debian's kernels in QEMU; the whole matrix by hand: make check-kernels KERNELS="5.10 6.1 6.12 …"
+KERNELS ?= 5.10 6.1 6.12
+check-kernels: $(BUILD)/pgleaktrace tools
+	$(Q)BUILD=$(BUILD) PGLEAKTRACE=$(BUILD)/pgleaktrace KERNELS="$(KERNELS)" \
+		timeout 1200 $(PYTHON) -m pytest -q tests/kernels
 
 demo: all
 	$(Q)tests/demo/demo.sh $(BUILD)/pgleaktrace

@@ -7,9 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "pgleaktrace.skel.h"
-#include "stream/proc.h"
-#include "stream/stream.h"
+#include "stream/live.h"
 
 /* All that --check asks for, given to the program itself: docs/PRIVILEGES.md. */
 #define SETCAP                                                                                     \
@@ -50,21 +48,36 @@ static bool has_btf(void)
 	return access("/sys/kernel/btf/vmlinux", R_OK) == 0;
 }
 
-static bool programs_load(void)
-{
-	struct pgleaktrace_bpf *skel;
-
-	libbpf_set_print(NULL);
-	skel = pgleaktrace_bpf__open_and_load();
-	pgleaktrace_bpf__destroy(skel);
-	return skel != NULL;
-}
-
 static bool has_cgroup2(void)
 {
 	char path[4096];
 
 	return cgroup2_root(path, sizeof(path));
+}
+
+static bool loads(enum live_unix mode)
+{
+	struct pgleaktrace_bpf *skel;
+	bool loaded;
+
+	libbpf_set_print(NULL);
+	skel = pgleaktrace_bpf__open();
+	if (!skel)
+		return false;
+	live_unix_choose(skel, mode);
+	loaded = pgleaktrace_bpf__load(skel) == 0;
+	pgleaktrace_bpf__destroy(skel);
+	return loaded;
+}
+
+static bool programs_load(void)
+{
+	return loads(LIVE_UNIX_SNAPSHOT);
+}
+
+static bool hooks_unix(void)
+{
+	return has_cgroup2() && loads(LIVE_UNIX_HOOKED);
 }
 
 /* Mounted with hidepid, /proc shows only one's own processes. */
@@ -98,6 +111,9 @@ static const struct {
 		"mount -t cgroup2 none /sys/fs/cgroup/unified; without it refusals are inferred, "
 		"and a session that the server ends faster than the client's close() counts as "
 		"hung up"},
+	{"connect() of unix sockets (cgroup/connect_unix)", hooks_unix, COMFORT,
+		"Linux 6.7 or newer, with cgroup2; without it a unix socket's connection counts "
+		"once a snapshot has found it"},
 	{"other users' processes in /proc", proc_is_open, COMFORT,
 		"mount -o remount,hidepid=0 /proc, or run it with sudo"},
 };

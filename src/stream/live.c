@@ -317,20 +317,34 @@ static int live_attach(struct live *live)
 	return error ? error : attach_wire(live);
 }
 
+/* Is it about what this kernel knows? To root, -EACCES is the verifier's word. */
+static bool kernel_lacks(int error)
+{
+	return error == -EINVAL || error == -E2BIG || error == -ENOENT || error == -ESRCH ||
+	       error == -EOPNOTSUPP || error == -ENOSYS || (error == -EACCES && geteuid() == 0);
+}
+
+/* Says it once, and returns what the exit status is made of. */
 static int say_why(int error, char *why, size_t size)
 {
-	if (error == -EPERM || error == -EACCES)
-		snprintf(why, size,
-			"not enough privilege to load BPF programs: run it as root, with sudo");
-	else if (access("/sys/kernel/btf/vmlinux", R_OK))
+	if (access("/sys/kernel/btf/vmlinux", R_OK)) {
 		snprintf(why, size,
 			"this kernel has no BTF (/sys/kernel/btf/vmlinux): it needs "
 			"CONFIG_DEBUG_INFO_BTF=y, as every current distribution's kernel has");
-	else
+		return -EOPNOTSUPP;
+	}
+	if (kernel_lacks(error)) {
 		snprintf(why, size,
-			"this kernel refuses a BPF program (%s): run with --check to see what is "
-			"missing",
+			"this kernel refuses a BPF program (%s): it needs Linux 6.1 or newer; "
+			"--check tells what is missing",
 			strerror(-error));
+		return -EOPNOTSUPP;
+	}
+	if (error == -EPERM || error == -EACCES)
+		snprintf(why, size,
+			"not enough privilege to load BPF programs: run it as root, with sudo");
+	else
+		snprintf(why, size, "cannot watch: %s", strerror(-error));
 	return error;
 }
 
@@ -355,7 +369,8 @@ static int load_programs(struct live *live, enum live_unix mode)
 	if (!live->skel)
 		return -errno;
 	live_configure(live, &live->config);
-	live_unix_configure(live, mode);
+	live->unix_mode = mode;
+	live_unix_choose(live->skel, mode);
 	return pgleaktrace_bpf__load(live->skel);
 }
 
@@ -394,7 +409,7 @@ int stream_live_open(struct stream **out, const struct live_config *config, char
 	if (!error)
 		error = live_snapshot(&live->stream);
 	if (error) {
-		say_why(error, why, size);
+		error = say_why(error, why, size);
 		live_close(&live->stream);
 		return error;
 	}

@@ -75,7 +75,7 @@ void live_introduce(struct live *live, const struct process_key *key);
 void live_introduce_ledger(struct live *live, const struct ledger_key *key);
 
 /* live_unix.c: before load; after it; EVENT_PLACE for a unix server not told yet. */
-void live_unix_configure(struct live *live, enum live_unix mode);
+void live_unix_choose(struct pgleaktrace_bpf *skel, enum live_unix mode);
 int live_unix_attach(struct live *live);
 void live_unix_place(struct live *live, const struct server_key *key);
 void live_unix_free(struct live *live);

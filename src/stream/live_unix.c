@@ -28,12 +28,10 @@ struct live_place {
 	UT_hash_handle hh;
 };
 
-void live_unix_configure(struct live *live, enum live_unix mode)
+void live_unix_choose(struct pgleaktrace_bpf *skel, enum live_unix mode)
 {
-	struct pgleaktrace_bpf *skel = live->skel;
 	bool watch = mode != LIVE_UNIX_OFF, hooked = mode == LIVE_UNIX_HOOKED;
 
-	live->unix_mode = mode;
 	skel->rodata->unix_watching = watch;
 	skel->rodata->unix_hooked = hooked;
 	bpf_map__set_max_entries(skel->maps.unix_connections, 4 * live->config.max_tracked);

@@ -209,6 +209,15 @@ class PgCluster:
         self.stop()
 
     def start(self):
+        self.prepare()
+        try:
+            self._launch()
+        except BaseException:
+            self.stop()
+            raise
+
+    def prepare(self):
+        """A data directory, ready for a server; stop() removes it."""
         account = pwd.getpwnam(USER)
         self.folder = tempfile.mkdtemp(prefix="pgleaktrace-pg-")
         os.chown(self.folder, account.pw_uid, account.pw_gid)
@@ -220,7 +229,6 @@ class PgCluster:
             if self.ssl:
                 self._make_certificate(account)
             self._write_settings()
-            self._launch()
         except BaseException:
             self.stop()
             raise
