@@ -8,10 +8,13 @@
  *                           ▼                    ▼                   │ descriptor closed
  *                         ENDED                 HELD ────────────────┘
  *
- * What owners do runs in process context and is never skipped by the kernel. What the network does
- * runs in softirq and may be; then the next thing the owner does proves what must have happened:
- * a close out of ESTABLISHED was established, a close out of CLOSE_WAIT was hung up, a socket
- * destroyed while we think it open was reset.
+ * Each change is told twice, by a tracepoint and by the socket's own callback (hooks.bpf.c), and
+ * whoever comes first books it: the kernel skips a tracepoint's program that would run inside
+ * itself, never a callback. Connections from before us have no callback. Of theirs, and where there
+ * is no cgroup2, what the network does in softirq may be skipped (since Linux 7.0, what owners do
+ * too, when one is preempted in the program); then the next thing the owner does proves what must
+ * have happened: a close out of ESTABLISHED was established, a close out of CLOSE_WAIT was hung up,
+ * a socket destroyed while we think it open was reset.
  */
 #include "pgleaktrace.bpf.h"
 
@@ -137,7 +140,8 @@ static void emit_open(struct sock *sk, struct connection *conn)
 	output_detail(&event, sizeof(event));
 }
 
-__hidden void connection_attempt(struct sock *sk)
+/* connect() has begun; the second who tells finds it CONNECTING. */
+__hidden void connection_attempt(struct sock *sk, __u64 cookie)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct connection *conn;
@@ -150,17 +154,19 @@ __hidden void connection_attempt(struct sock *sk)
 		loss_count(LOSS_SOCKETS_FULL);
 		return;
 	}
+	if (conn->phase == PHASE_CONNECTING)
+		return;
 	process_key_of(task, &conn->ledger.process);
 	server_of(sk, &conn->ledger.server);
 	conn->attempted_at = bpf_ktime_get_boot_ns();
 	conn->opened_at = 0;
-	conn->cookie = connection_cookie(sk);
+	conn->cookie = cookie;
 	if (conn->reading)
 		wire_forget(sk);
 	__builtin_memset(&conn->tail, 0, sizeof(*conn) - offsetof(struct connection, tail));
-	conn->tid = (__u32)bpf_get_current_pid_tgid();
+	conn->tid = (__u32)task->pid;
 	conn->attribution = ATTRIBUTION_CONNECT;
-	bpf_get_current_comm(conn->comm, sizeof(conn->comm));
+	process_comm_of(task, conn->comm);
 	conn->phase = PHASE_CONNECTING;
 	process_introduce(task, &conn->ledger.process);
 	totals = ledger_open(conn);
@@ -282,7 +288,7 @@ static void ended_by_owner(struct sock *sk, struct connection *conn, enum manner
 		.opened_at = conn->opened_at,
 		.ending = ENDING_CLOSED,
 		.manner = manner,
-		.tid = (__u32)bpf_get_current_pid_tgid(),
+		.tid = (__u32)task->pid,
 	};
 	struct totals *totals;
 
@@ -303,7 +309,7 @@ static void ended_by_owner(struct sock *sk, struct connection *conn, enum manner
 		book_ending(totals, event.ending, false);
 	event.cookie = conn->cookie;
 	process_key_of(task, &event.closer);
-	bpf_get_current_comm(event.comm, sizeof(event.comm));
+	process_comm_of(task, event.comm);
 	output_detail(&event, sizeof(event));
 }
 
@@ -393,14 +399,8 @@ static struct connection *adopt_closing(struct sock *sk, int oldstate)
 	return connection_of(sk);
 }
 
-__hidden void connection_transition(struct sock *sk, int oldstate, int newstate)
+static void moves(struct sock *sk, struct connection *conn, int oldstate, int newstate)
 {
-	struct connection *conn = connection_of(sk);
-
-	if (!conn && (newstate == TCP_FIN_WAIT1 || newstate == TCP_LAST_ACK))
-		conn = adopt_closing(sk, oldstate);
-	if (!conn)
-		return;
 	switch (newstate) {
 	case TCP_ESTABLISHED: established(sk, conn); break;
 	case TCP_CLOSE_WAIT:
@@ -422,6 +422,26 @@ __hidden void connection_transition(struct sock *sk, int oldstate, int newstate)
 		break;
 	case TCP_CLOSE: transition_close(sk, conn, oldstate); break;
 	}
+}
+
+/* Told by the tracepoint. */
+__hidden void connection_transition(struct sock *sk, int oldstate, int newstate)
+{
+	struct connection *conn = connection_of(sk);
+
+	if (!conn && (newstate == TCP_FIN_WAIT1 || newstate == TCP_LAST_ACK))
+		conn = adopt_closing(sk, oldstate);
+	if (conn)
+		moves(sk, conn, oldstate, newstate);
+}
+
+/* Told by the socket's callback: only of connections whose connect() was seen. */
+__hidden void connection_called_back(struct sock *sk, int oldstate, int newstate)
+{
+	struct connection *conn = connection_of(sk);
+
+	if (conn && newstate != TCP_SYN_SENT)
+		moves(sk, conn, oldstate, newstate);
 }
 
 __hidden void connection_destroyed(struct sock *sk)

@@ -8,18 +8,42 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-/* Every TCP state change of the host: process context for what owners do (never skipped), softirq
- * for what the network does (may be skipped when nested; connection.bpf.c infers those). */
+/* Every TCP state change of the host. */
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(hook_sock_state, struct sock *sk, int oldstate, int newstate)
 {
 	if (!connection_watched(sk))
 		return 0;
 	if (oldstate == TCP_CLOSE && newstate == TCP_SYN_SENT)
-		connection_attempt(sk);
+		connection_attempt(sk, connection_cookie(sk));
 	else
 		connection_transition(sk, oldstate, newstate);
 	return 0;
+}
+
+/* The same from the sockets themselves, at the root of cgroup2: a connect() to a watched port asks to
+ * be called back at each change of state. Unlike a tracepoint's program this one is never skipped. */
+SEC("sockops")
+int hook_socket(struct bpf_sock_ops *ctx)
+{
+	struct bpf_sock *sk = ctx->sk;
+	struct tcp_sock *tcp;
+
+	if (ctx->op != BPF_SOCK_OPS_TCP_CONNECT_CB && ctx->op != BPF_SOCK_OPS_STATE_CB)
+		return 1;
+	if (!sk || !port_watched((__u16)bpf_ntohl(ctx->remote_port)))
+		return 1;
+	tcp = bpf_skc_to_tcp_sock(sk);
+	if (!tcp)
+		return 1;
+	if (ctx->op == BPF_SOCK_OPS_STATE_CB) {
+		connection_called_back((struct sock *)tcp, (int)ctx->args[0], (int)ctx->args[1]);
+		return 1;
+	}
+	connection_attempt((struct sock *)tcp, bpf_get_socket_cookie(ctx));
+	bpf_sock_ops_cb_flags_set(
+		ctx, (int)ctx->bpf_sock_ops_cb_flags | BPF_SOCK_OPS_STATE_CB_FLAG);
+	return 1;
 }
 
 /* The socket itself goes: the last chance to learn that it ended. Process context whenever a

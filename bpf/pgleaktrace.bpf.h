@@ -77,8 +77,9 @@ enum loss {
 /* connection.bpf.c */
 bool port_watched(__u16 port);
 bool connection_watched(struct sock *sk);
-void connection_attempt(struct sock *sk);
+void connection_attempt(struct sock *sk, __u64 cookie);
 void connection_transition(struct sock *sk, int oldstate, int newstate);
+void connection_called_back(struct sock *sk, int oldstate, int newstate);
 void connection_destroyed(struct sock *sk);
 struct connection *connection_of(struct sock *sk);
 void connection_adopt(struct sock *sk, struct task_struct *holder);
@@ -97,6 +98,7 @@ void ledger_raise_open(struct totals *totals);
 
 /* process.bpf.c */
 void process_key_of(struct task_struct *task, struct process_key *key);
+void process_comm_of(struct task_struct *task, char comm[EVENT_COMM]);
 void process_introduce(struct task_struct *task, const struct process_key *key);
 void process_note(const struct process_key *key);
 void process_exec(struct task_struct *task);

@@ -19,16 +19,14 @@ struct {
 	__type(value, struct process_state);
 } processes SEC(".maps");
 
-struct exec_mark {
-	__u64 faults; /* page faults the task had taken when its exec succeeded */
-};
-
-/* Inserted: process_exec(). Deleted: by the kernel with the task. Read: process_in_exec(). */
+/* Page faults that a thread had taken when its exec succeeded, by thread id. Inserted:
+ * process_exec(). Deleted: the oldest, when there are many: a mark is asked for within microseconds.
+ * Read: process_in_exec(). Not in the task: a cgroup's program may not look there. */
 struct {
-	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, struct exec_mark);
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u32);
+	__type(value, __u64);
 } exec_marks SEC(".maps");
 
 struct scratch { /* a process_capture whose tail has room */
@@ -38,12 +36,13 @@ struct scratch { /* a process_capture whose tail has room */
 	__u64 busy; /* 1: being written, by a task that was preempted */
 };
 
-/* A record being written; too large for the stack. One per CPU: a tracepoint's program is not
- * interrupted by another; a cgroup's may be preempted, and who then finds it busy goes without:
+/* Records being written; too large for the stack. A few per CPU: a cgroup's program may be preempted,
+ * since Linux 7.0 a tracepoint's too, and another come in between. Who finds all busy goes without:
  * user space asks /proc. */
+#define SCRATCHES 3
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, SCRATCHES);
 	__type(key, __u32);
 	__type(value, struct scratch);
 } scratch SEC(".maps");
@@ -53,6 +52,13 @@ __hidden void process_key_of(struct task_struct *task, struct process_key *key)
 	key->start = BPF_CORE_READ(task, group_leader, start_boottime);
 	key->pid = (__u32)BPF_CORE_READ(task, tgid);
 	key->exec = (__u32)BPF_CORE_READ(task, self_exec_id);
+}
+
+/* The thread's name; bpf_get_current_comm() is not for every kind of program. */
+__hidden void process_comm_of(struct task_struct *task, char comm[EVENT_COMM])
+{
+	bpf_probe_read_kernel_str(
+		comm, EVENT_COMM, (void *)task + bpf_core_field_offset(struct task_struct, comm));
 }
 
 static __u32 pid_in_own_namespace(struct task_struct *task, __u32 *pidns)
@@ -70,14 +76,12 @@ static void capture_facts(struct process_capture *c, struct task_struct *task)
 {
 	c->head.kind = EVENT_PROCESS;
 	c->head.time = bpf_ktime_get_boot_ns();
-	c->cgroup = bpf_get_current_cgroup_id();
+	c->cgroup = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
 	c->parent = (__u32)BPF_CORE_READ(task, group_leader, real_parent, tgid);
 	c->uid = BPF_CORE_READ(task, real_cred, uid.val);
 	c->netns = BPF_CORE_READ(task, nsproxy, net_ns, ns.inum);
 	c->pid_in_ns = pid_in_own_namespace(task, &c->pidns);
-	bpf_probe_read_kernel_str(c->comm, sizeof(c->comm),
-		(void *)BPF_CORE_READ(task, group_leader) +
-			bpf_core_field_offset(struct task_struct, comm));
+	process_comm_of(BPF_CORE_READ(task, group_leader), c->comm);
 }
 
 /* argv as the process has it now; a page that is not resident leaves it empty, and user space
@@ -126,19 +130,25 @@ static bool capture_send(
 	return output_identity(s, sizeof(struct process_capture) + end);
 }
 
+static struct scratch *scratch_take(__u32 slot)
+{
+	struct scratch *s = bpf_map_lookup_elem(&scratch, &slot);
+
+	return s && !__sync_lock_test_and_set(&s->busy, 1) ? s : NULL;
+}
+
 /* Sends who `task`, which must be current, is: once, and again if there was no room. */
 __hidden void process_introduce(struct task_struct *task, const struct process_key *key)
 {
 	struct process_state *known = bpf_map_lookup_elem(&processes, key);
 	struct process_state fresh = {};
-	__u32 zero = 0;
-	struct scratch *s = bpf_map_lookup_elem(&scratch, &zero);
+	struct scratch *s = NULL;
 
 	if (known && known->introduced)
 		return;
-	if (!s)
-		return;
-	if (!__sync_lock_test_and_set(&s->busy, 1)) {
+	for (__u32 slot = 0; slot < SCRATCHES && !s; slot++)
+		s = scratch_take(slot);
+	if (s) {
 		fresh.introduced = capture_send(s, task, key);
 		__sync_lock_test_and_set(&s->busy, 0);
 	}
@@ -172,12 +182,11 @@ static void process_gone(struct task_struct *task, const struct process_key *key
 
 __hidden void process_exec(struct task_struct *task)
 {
-	struct exec_mark *mark =
-		bpf_task_storage_get(&exec_marks, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	__u64 faults = task->min_flt + task->maj_flt;
+	__u32 tid = (__u32)task->pid;
 	struct process_key key;
 
-	if (mark)
-		mark->faults = task->min_flt + task->maj_flt;
+	bpf_map_update_elem(&exec_marks, &tid, &faults, BPF_ANY);
 	process_key_of(task, &key);
 	key.exec--;
 	process_gone(task, &key, 1);
@@ -200,7 +209,8 @@ __hidden void process_exit(struct task_struct *task)
  */
 __hidden bool process_in_exec(struct task_struct *task)
 {
-	struct exec_mark *mark = bpf_task_storage_get(&exec_marks, task, 0, 0);
+	__u32 tid = (__u32)task->pid;
+	__u64 *faults = bpf_map_lookup_elem(&exec_marks, &tid);
 
-	return mark && mark->faults == task->min_flt + task->maj_flt;
+	return faults && *faults == task->min_flt + task->maj_flt;
 }

@@ -177,6 +177,15 @@ struct signal_struct { /* process.bpf.c: is this the last thread */
 struct nsproxy { /* process.bpf.c */
 	struct net *net_ns;
 };
+struct kernfs_node { /* process.bpf.c: a cgroup's id */
+	u64 id;
+};
+struct cgroup {
+	struct kernfs_node *kn;
+};
+struct css_set {
+	struct cgroup *dfl_cgrp; /* of cgroup2 */
+};
 struct task_struct { /* process.bpf.c, connection.bpf.c, snapshot.bpf.c */
 	unsigned int flags;
 	int exit_code;
@@ -197,6 +206,7 @@ struct task_struct { /* process.bpf.c, connection.bpf.c, snapshot.bpf.c */
 	struct nsproxy *nsproxy;
 	struct signal_struct *signal;
 	struct mm_struct *mm;
+	struct css_set *cgroups;
 	u64 self_exec_id;
 };
 struct linux_binprm; /* hooks.bpf.c: only an argument's type */

@@ -255,27 +255,32 @@ static void live_configure(struct live *live, const struct live_config *config)
 	bpf_map__set_max_entries(skel->maps.ledgers, config->max_tracked);
 	bpf_map__set_max_entries(skel->maps.processes, config->max_tracked);
 	bpf_program__set_autoload(skel->progs.hook_fork, config->scoped);
+	bpf_program__set_autoload(skel->progs.hook_ingress, config->wire);
+	bpf_program__set_autoload(skel->progs.hook_egress, config->wire);
 	if (config->scoped)
 		bpf_map__set_max_entries(skel->maps.scope, SCOPE_MOST);
 }
 
-/* The wire's hooks hang on the root of cgroup2. Without one, a server that is faster than the client's
- * close() counts as hung up, and refusals are inferred. Not worth failing for: --check tells. */
-static int attach_wire(struct live *live)
+/* What hangs on the root of cgroup2: the sockets' callbacks and the wire. Without it, a server that is
+ * faster than the client's close() counts as hung up, and refusals are inferred. Not worth failing
+ * for: --check tells. */
+static int attach_to_root(struct live *live)
 {
-	struct bpf_program *hooks[] = {
+	struct bpf_program *hooks[] = {live->skel->progs.hook_socket,
 		live->skel->progs.hook_ingress, live->skel->progs.hook_egress};
-	struct bpf_link **links[] = {
+	struct bpf_link **links[] = {&live->skel->links.hook_socket,
 		&live->skel->links.hook_ingress, &live->skel->links.hook_egress};
 	char path[PATH_MAX];
 	int fd, error = 0;
 
-	if (!live->config.wire || !cgroup2_root(path, sizeof(path)))
+	if (!cgroup2_root(path, sizeof(path)))
 		return 0;
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
 	for (size_t i = 0; i < sizeof(hooks) / sizeof(hooks[0]) && !error; i++) {
+		if (!bpf_program__autoload(hooks[i]))
+			continue;
 		*links[i] = bpf_program__attach_cgroup(hooks[i], fd);
 		error = *links[i] ? 0 : -errno;
 	}
@@ -314,7 +319,7 @@ static int live_attach(struct live *live)
 			return -errno;
 	}
 	error = live_unix_attach(live);
-	return error ? error : attach_wire(live);
+	return error ? error : attach_to_root(live);
 }
 
 /* Is it about what this kernel knows? To root, -EACCES is the verifier's word. */

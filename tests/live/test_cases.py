@@ -34,7 +34,8 @@ def test_nothing_happened(sink, port):
     with Tracer(port) as tracer:
         report = tracer.stop()
     assert report.scripts == []
-    assert report.servers == []
+    assert [server["port"] for server in report.servers] == [port], "it is seen to listen"
+    expect(report.servers[0])
 
 
 def test_open_and_closed(sink, port):
