@@ -44,11 +44,11 @@ FILLED  := docs/pgleaktrace.8 docs/completions/pgleaktrace.bash docs/completions
 FILLERS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard docs/fill*.c))
 UNITS   := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 
-.PHONY: check-fuzz check-kernels bench all check check-unit check-replay check-screen check-pages check-packages check-live bench-screen demo deps deps-check lint install clean tools
+.PHONY: check-fuzz check-kernels bench all check check-unit check-replay check-screen check-pages check-packages check-live bench-screen demo deps lint install clean tools
 .DELETE_ON_ERROR:
 .SECONDARY:
 
-all: deps-check
+all: deps-build
 	$(Q)$(MAKE) --no-print-directory $(BUILD)/pgleaktrace $(FILLED:%=$(BUILD)/%)
 
 $(BUILD)/pgleaktrace: $(OBJECTS)
@@ -116,13 +116,14 @@ $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(PURE)
 
 tools: $(TOOLS)
 
+# All that building, testing and the demo need; each target asks for its own part by itself.
 deps:
-	$(Q)tests/deps.sh install
+	$(Q)tests/deps.sh check install
 
-deps-check:
-	$(Q)tests/deps.sh
+deps-%:
+	$(Q)tests/deps.sh $*
 
-check: all
+check: deps-check all
 	$(Q)$(MAKE) --no-print-directory lint check-unit check-replay check-screen check-pages check-packages
 	$(Q)$(MAKE) --no-print-directory SAN=1 check-unit check-replay
 	$(Q)$(MAKE) --no-print-directory check-fuzz
@@ -183,7 +184,7 @@ check-kernels: $(BUILD)/pgleaktrace tools
 	$(Q)BUILD=$(BUILD) PGLEAKTRACE=$(BUILD)/pgleaktrace KERNELS="$(KERNELS)" \
 		timeout 1200 $(PYTHON) -m pytest -q tests/kernels
 
-demo: all
+demo: deps-demo all
 	$(Q)tests/demo/demo.sh $(BUILD)/pgleaktrace
 
 lint:

@@ -374,6 +374,8 @@ static int load_programs(struct live *live, enum live_unix mode)
 	if (!live->skel)
 		return -errno;
 	live_configure(live, &live->config);
+	bpf_map__set_max_entries(live->skel->maps.unix_connections, 4 * live->config.max_tracked);
+	bpf_map__set_max_entries(live->skel->maps.unix_holders, 4 * live->config.max_tracked);
 	live->unix_mode = mode;
 	live_unix_choose(live->skel, mode);
 	return pgleaktrace_bpf__load(live->skel);

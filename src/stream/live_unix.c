@@ -34,8 +34,6 @@ void live_unix_choose(struct pgleaktrace_bpf *skel, enum live_unix mode)
 
 	skel->rodata->unix_watching = watch;
 	skel->rodata->unix_hooked = hooked;
-	bpf_map__set_max_entries(skel->maps.unix_connections, 4 * live->config.max_tracked);
-	bpf_map__set_max_entries(skel->maps.unix_holders, 4 * live->config.max_tracked);
 	bpf_program__set_autoload(skel->progs.snapshot_unix_sockets, watch);
 	bpf_program__set_autoload(skel->progs.snapshot_unix_vanished, watch);
 	bpf_program__set_autoload(skel->progs.hook_exit_unix, watch);
