@@ -7,7 +7,7 @@ import subprocess
 import pytest
 import yaml
 
-from conftest import PROGRAM, ROOT, need
+from shipped import PROGRAM, ROOT, need
 
 FOLDER = ROOT / "packaging" / "kubernetes"
 

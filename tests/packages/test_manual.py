@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from conftest import BUILD, PROGRAM, ROOT, need
+from shipped import BUILD, PROGRAM, ROOT, need
 
 MAN = BUILD / "docs" / "pgleaktrace.8"
 COMPLETIONS = BUILD / "docs" / "completions"

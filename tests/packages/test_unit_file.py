@@ -13,7 +13,7 @@ import urllib.request
 
 import pytest
 
-from conftest import PROGRAM, ROOT, need
+from shipped import PROGRAM, ROOT, need
 
 UNIT = ROOT / "packaging" / "systemd" / "pgleaktrace.service"
 
