@@ -89,6 +89,7 @@ def test_it_tells_what_the_report_tells(recording):
         for s in facts["scripts"] for p in s["process_list"] for c in p["connection_list"])
     assert told == known
     findings = [f["rule"] for s in facts["scripts"] for f in s["findings"]]
+    findings += [f["rule"] for f in facts["server_findings"]]
     assert sorted(e["name"] for e in events if e.get("cat") == "finding") == sorted(findings)
     last = {e["pid"]: e["args"]["connections"] for e in events
             if e["ph"] == "C" and e["name"] == "open connections"}

@@ -6,7 +6,8 @@ const { PrismaClient } = require('@prisma/client');
 const { PrismaPg } = require('@prisma/adapter-pg');
 
 const prisma = new PrismaClient({
-	adapter: new PrismaPg({ connectionString: process.env.DATABASE_URL }),
+	// The pool would let go of idle connections after 10 s; here it may not.
+	adapter: new PrismaPg({ connectionString: process.env.DATABASE_URL, idleTimeoutMillis: 0 }),
 });
 
 function work() {
@@ -14,4 +15,4 @@ function work() {
 }
 
 work();
-setInterval(work, 9000);
+setInterval(work, 60000);
