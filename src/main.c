@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* main.c: the pipeline: options → stream → model → view. */
 #include <errno.h>
+#include <jansson.h>
 #include <locale.h>
 #include <langinfo.h>
 #include <signal.h>
@@ -228,6 +229,7 @@ int main(int argc, char **argv)
 	int status;
 
 	setlocale(LC_CTYPE, "");
+	json_set_alloc_funcs(xmalloc, free);
 	argp_program_version_hook = version_print;
 	options_parse(&options, argc, argv);
 	if (options.check)

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "options_values.h"
 
 #define GRACE_UNSET (~0ull)
@@ -332,8 +333,9 @@ char *options_help_filter(int key, const char *text, void *input)
 	FILE *out;
 
 	(void)input;
-	if ((key != 'o' && key != ARGP_KEY_HELP_POST_DOC) || !(out = open_memstream(&help, &size)))
+	if (key != 'o' && key != ARGP_KEY_HELP_POST_DOC)
 		return (char *)text;
+	out = xmemstream(&help, &size);
 	if (key != 'o')
 		fputs("FORMATS\n", out);
 	for (size_t i = 0; views[i]; i++)
@@ -344,7 +346,7 @@ char *options_help_filter(int key, const char *text, void *input)
 			fprintf(out, "  %-12s %s\n", views[i]->name, views[i]->help);
 	if (key != 'o')
 		fprintf(out, "\n%s", text);
-	fclose(out);
+	xmemstream_close(out, &help);
 	return help;
 }
 

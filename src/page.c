@@ -2,6 +2,7 @@
 /* page.c: see page.h. */
 #include <stdio.h>
 
+#include "base/mem.h"
 #include "page.h"
 #include "self.h"
 #include "view/openmetrics.h"
@@ -14,13 +15,11 @@ char *page_metrics(const struct loop *l, enum exposition exposition, size_t *len
 	struct snapshot *snapshot = model_snapshot(l->model, &query);
 	struct findings *findings = findings_of(snapshot, &l->options->rules);
 	char *text = NULL;
-	FILE *out = open_memstream(&text, length);
+	FILE *out = xmemstream(&text, length);
 
 	self_read(&self, l->stream);
-	if (out) {
-		openmetrics_write(out, snapshot, findings, &self, exposition);
-		fclose(out);
-	}
+	openmetrics_write(out, snapshot, findings, &self, exposition);
+	xmemstream_close(out, &text);
 	findings_free(findings);
 	snapshot_free(snapshot);
 	return text;

@@ -1,19 +1,29 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* mem.c: see mem.h. */
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 
+void mem_fail(void)
+{
+	fputs("pgleaktrace: out of memory\n", stderr);
+	exit(1);
+}
+
 static void *must(void *memory)
 {
-	if (!memory) {
-		fputs("pgleaktrace: out of memory\n", stderr);
-		exit(1);
-	}
+	if (!memory)
+		mem_fail();
 	return memory;
+}
+
+void *xmalloc(size_t size)
+{
+	return must(malloc(size ? size : 1));
 }
 
 void *xcalloc(size_t count, size_t size)
@@ -40,14 +50,36 @@ char *xmemdup(const char *bytes, size_t length)
 	return copy;
 }
 
-char *xasprintf(const char *format, ...)
+char *xvasprintf(const char *format, va_list args)
 {
 	char *text = NULL;
-	va_list args;
 
-	va_start(args, format);
 	if (vasprintf(&text, format, args) < 0)
 		text = NULL;
-	va_end(args);
 	return must(text);
+}
+
+char *xasprintf(const char *format, ...)
+{
+	va_list args;
+	char *text;
+
+	va_start(args, format);
+	text = xvasprintf(format, args);
+	va_end(args);
+	return text;
+}
+
+FILE *xmemstream(char **text, size_t *size)
+{
+	return must(open_memstream(text, size));
+}
+
+/* fclose() makes the text fit, and does not tell when it could not. */
+void xmemstream_close(FILE *stream, char *const *text)
+{
+	bool failed = ferror(stream);
+
+	if (fclose(stream) || failed || !*text)
+		mem_fail();
 }

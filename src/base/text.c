@@ -225,17 +225,16 @@ char *text_command(const char *argv, size_t length)
 {
 	char *line = NULL, *bytes = xmemdup(argv, length);
 	size_t size = 0;
-	FILE *out = open_memstream(&line, &size);
+	FILE *out = xmemstream(&line, &size);
 
-	for (size_t at = 0; out && at < length; at += strlen(bytes + at) + 1) {
+	for (size_t at = 0; at < length; at += strlen(bytes + at) + 1) {
 		if (at)
 			fputc(' ', out);
 		put_argument(out, bytes + at);
 	}
-	if (out)
-		fclose(out);
+	xmemstream_close(out, &line);
 	free(bytes);
-	return line ? line : xstrdup("");
+	return line;
 }
 
 void text_age(char *out, size_t size, __u64 ns)

@@ -5,9 +5,9 @@
 #ifndef MODEL_STATE_H
 #define MODEL_STATE_H
 
-#include <uthash.h>
 #include <pgleaktrace/model.h>
 
+#include "base/hash.h"
 #include "model/script.h"
 
 /* Ended connections whose details are kept; older ones are dropped and counted. */

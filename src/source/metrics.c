@@ -7,6 +7,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "page.h"
 #include "serve.h"
 
@@ -26,7 +27,7 @@ static const char index_page[] =
 static char *fixed_text(const char *text, size_t *length)
 {
 	*length = strlen(text);
-	return strdup(text);
+	return xstrdup(text);
 }
 
 static char *page(
@@ -105,9 +106,7 @@ int metrics_lend(struct loop *l)
 
 	if (!l->options->metrics.ss_family)
 		return 0;
-	m = calloc(1, sizeof(*m));
-	if (!m)
-		return -ENOMEM;
+	m = xcalloc(1, sizeof(*m));
 	m->loop = l;
 	error = serve_open(&m->serve, &l->options->metrics, page, m);
 	if (error) {

@@ -10,6 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "loop.h"
 
 static int notify_connect(const char *path)
@@ -96,9 +97,7 @@ int notify_lend(struct loop *l)
 	unsetenv("NOTIFY_SOCKET"); /* not for `-- CMD` */
 	if (fd < 0)
 		return 0;
-	notifier = malloc(sizeof(*notifier));
-	if (!notifier)
-		return -ENOMEM;
+	notifier = xmalloc(sizeof(*notifier));
 	notifier->fd = fd;
 	notify(fd, "READY=1");
 	return notify_lend_timer(l, notifier);

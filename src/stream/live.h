@@ -5,8 +5,8 @@
 #define STREAM_LIVE_H
 
 #include <sys/utsname.h>
-#include <uthash.h>
 
+#include "base/hash.h"
 #include "pgleaktrace.skel.h"
 #include "stream/proc.h"
 #include "stream/stream.h"

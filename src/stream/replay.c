@@ -94,6 +94,18 @@ static int replay_finish(struct replay *replay, union event *event)
 	return -ENODATA;
 }
 
+/* Its length; -1 at the end. Without memory it is no end. */
+static ssize_t replay_getline(struct replay *replay)
+{
+	ssize_t length;
+
+	errno = 0;
+	length = getline(&replay->line, &replay->line_size, replay->file);
+	if (length < 0 && errno == ENOMEM)
+		mem_fail();
+	return length;
+}
+
 static int replay_next(struct stream *stream, union event *event)
 {
 	struct replay *replay = (struct replay *)stream;
@@ -103,7 +115,7 @@ static int replay_next(struct stream *stream, union event *event)
 	while (replay->state == PLAYING) {
 		int result;
 
-		length = getline(&replay->line, &replay->line_size, replay->file);
+		length = replay_getline(replay);
 		if (length < 0)
 			break;
 		result = replay_line(replay, length, event);
@@ -167,7 +179,7 @@ static const struct stream_ops replay_ops = {
 static bool replay_is_recording(struct replay *replay)
 {
 	union event event;
-	ssize_t length = getline(&replay->line, &replay->line_size, replay->file);
+	ssize_t length = replay_getline(replay);
 	bool yes = length > 0 && replay_line(replay, length, &event) == 0 &&
 		   event.head.kind == EVENT_SESSION;
 	const char *schema =

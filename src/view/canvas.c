@@ -81,16 +81,15 @@ unsigned canvas_put(struct canvas *c, unsigned row, unsigned column, unsigned wi
 unsigned canvas_print(
 	struct canvas *c, unsigned row, unsigned column, enum style style, const char *format, ...)
 {
-	char *text = NULL;
 	va_list args;
-	unsigned used = 0;
+	unsigned used;
+	char *text;
 
 	va_start(args, format);
-	if (vasprintf(&text, format, args) >= 0) {
-		used = canvas_put(c, row, column, c->columns, style, text);
-		free(text);
-	}
+	text = xvasprintf(format, args);
 	va_end(args);
+	used = canvas_put(c, row, column, c->columns, style, text);
+	free(text);
 	return used;
 }
 

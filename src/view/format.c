@@ -86,7 +86,7 @@ char *format_completeness(const struct snapshot *s)
 	const char *sep = "";
 	char *text = NULL;
 	size_t size;
-	FILE *out = open_memstream(&text, &size);
+	FILE *out = xmemstream(&text, &size);
 
 	fputs(s->complete ? "Complete: nothing lost" : "Incomplete: ", out);
 	for (size_t i = 0; i < sizeof(loss_rows) / sizeof(loss_rows[0]); i++) {
@@ -106,6 +106,6 @@ char *format_completeness(const struct snapshot *s)
 		fprintf(out, "; %llu skipped kernel events made up for",
 			(unsigned long long)s->losses.recursion_misses);
 	fputc('.', out);
-	fclose(out);
+	xmemstream_close(out, &text);
 	return text;
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "base/text.h"
 #include "view/html.h"
 
@@ -39,15 +40,13 @@ void html_cut(FILE *out, const char *text, size_t columns)
 
 void html_print(FILE *out, const char *format, ...)
 {
-	char *text = NULL;
 	va_list arguments;
-	int n;
+	char *text;
 
 	va_start(arguments, format);
-	n = vasprintf(&text, format, arguments);
+	text = xvasprintf(format, arguments);
 	va_end(arguments);
-	if (n >= 0)
-		html_text(out, text);
+	html_text(out, text);
 	free(text);
 }
 

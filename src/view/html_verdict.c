@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "base/address.h"
 #include "base/text.h"
 #include "view/html.h"
@@ -123,9 +124,9 @@ static void put_source(const struct page *p, const struct group_row *g)
 		fputs("<p class=\"label\">In the source</p><pre>", p->out);
 		for (const char *at = source->source; *at;) {
 			size_t n = strcspn(at, "\n");
-			char *line = strndup(at, n);
+			char *line = xmemdup(at, n);
 
-			html_text(p->out, line ? line : "");
+			html_text(p->out, line);
 			fputc('\n', p->out);
 			free(line);
 			at += n + (at[n] == '\n');

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "base/address.h"
 #include "base/text.h"
 #include "view/format.h"
@@ -63,13 +64,12 @@ static void print_why(const struct view_context *c, const char *mark, const stru
 static void print_kill(const struct view_context *c, const struct process_row *p)
 {
 	if (p->identity) {
-		char *argv = format_argv(p->identity), *text;
+		char *argv = format_argv(p->identity);
+		char *text = xasprintf("pid %u, user %s: %s", p->key.pid,
+			p->identity->user ? p->identity->user : "?", argv);
 
-		if (asprintf(&text, "pid %u, user %s: %s", p->key.pid,
-			    p->identity->user ? p->identity->user : "?", argv) >= 0) {
-			comment(c, "#", text, 200);
-			free(text);
-		}
+		comment(c, "#", text, 200);
+		free(text);
 		free(argv);
 	}
 	fprintf(c->out,

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "base/text.h"
 #include "view/lines.h"
 #include "view/openmetrics_page.h"
@@ -134,9 +135,9 @@ static int by_found(const void *a, const void *b)
 static void write_findings(const struct page *p, const struct family *f)
 {
 	size_t count = p->findings->count, n = 0;
-	struct found *found = calloc(count + 1, sizeof(*found));
+	struct found *found = xcalloc(count + 1, sizeof(*found));
 
-	for (size_t i = 0; found && i < count; i++) {
+	for (size_t i = 0; i < count; i++) {
 		const struct finding *one = &p->findings->rows[i];
 		char label[sizeof(found->script)];
 

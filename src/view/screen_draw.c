@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "base/text.h"
 #include "view/screen_state.h"
 
@@ -27,10 +28,8 @@ char *clean_cut(const struct screen *s, const char *text, size_t columns)
 {
 	char *clean = text_clean(text, strlen(text));
 	size_t size = strlen(clean) + 8;
-	char *cut = calloc(1, size);
+	char *cut = xcalloc(1, size);
 
-	if (!cut)
-		return clean;
 	text_cut(cut, size, clean, columns, s->config.ascii);
 	free(clean);
 	return cut;

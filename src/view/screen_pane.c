@@ -95,16 +95,17 @@ static void pane_print(struct pane *p, enum style style, const char *format, ...
 
 static void pane_print(struct pane *p, enum style style, const char *format, ...)
 {
-	char *text = NULL;
 	va_list args;
+	char *text;
 
-	va_start(args, format);
 	p->cut |= p->line >= p->end;
-	if (p->line < p->end && vasprintf(&text, format, args) >= 0) {
-		pane_say(p, 1, style, text);
-		free(text);
-	}
+	if (p->line >= p->end)
+		return;
+	va_start(args, format);
+	text = xvasprintf(format, args);
 	va_end(args);
+	pane_say(p, 1, style, text);
+	free(text);
 }
 
 static void pane_finding(struct pane *p, const struct finding *f)

@@ -3,8 +3,7 @@
 #ifndef VIEW_SCREEN_STATE_H
 #define VIEW_SCREEN_STATE_H
 
-#include <uthash.h>
-
+#include "base/hash.h"
 #include "view/canvas.h"
 #include "view/screen.h"
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "base/address.h"
 #include "base/text.h"
 #include "view/format.h"
@@ -122,7 +123,7 @@ static void print_orphan(
 {
 	char text[64], *words = NULL;
 	size_t size;
-	FILE *out = open_memstream(&words, &size);
+	FILE *out = xmemstream(&words, &size);
 
 	fprintf(out, "orphan slot: backend %u", o->backend_pid);
 	if (*o->activity || *o->user)
@@ -142,7 +143,7 @@ static void print_orphan(
 		format_exit(text, sizeof(text), o->exit_code);
 		fprintf(out, " (%s)", text);
 	}
-	fclose(out);
+	xmemstream_close(out, &words);
 	prose_words(c, 4, words);
 	free(words);
 }
@@ -157,7 +158,7 @@ static void print_remotes(const struct view_context *c, const struct instance_ro
 
 	if (!i->remote_count)
 		return;
-	out = open_memstream(&words, &size);
+	out = xmemstream(&words, &size);
 	fputs("from other hosts: ", out);
 	for (size_t r = 0; r < i->remote_count; r++) {
 		char address[64];
@@ -178,7 +179,7 @@ static void print_remotes(const struct view_context *c, const struct instance_ro
 		fprintf(out, ", %llu by %zu other%s", (unsigned long long)others,
 			i->remote_count - REMOTES_MOST,
 			i->remote_count - REMOTES_MOST == 1 ? "" : "s");
-	fclose(out);
+	xmemstream_close(out, &words);
 	prose_words(c, 4, words);
 	free(words);
 }
