@@ -44,7 +44,7 @@ FILLED  := docs/pgleaktrace.8 docs/completions/pgleaktrace.bash docs/completions
 FILLERS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard docs/fill*.c))
 UNITS   := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 
-.PHONY: check-fuzz check-kernels bench all check check-unit check-replay check-screen check-pages check-packages check-live bench-screen demo deps lint install clean tools
+.PHONY: check-bench check-fuzz check-kernels bench all check check-unit check-replay check-screen check-pages check-packages check-live bench-screen demo deps lint install clean tools
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -127,6 +127,7 @@ check: deps-check all
 	$(Q)$(MAKE) --no-print-directory lint check-unit check-replay check-screen check-pages check-packages
 	$(Q)$(MAKE) --no-print-directory SAN=1 check-unit check-replay
 	$(Q)$(MAKE) --no-print-directory check-fuzz
+	$(Q)$(MAKE) --no-print-directory check-bench
 	$(Q)$(MAKE) --no-print-directory check-live
 	$(Q)$(MAKE) --no-print-directory check-kernels
 
@@ -178,6 +179,12 @@ bench-screen: $(BUILD)/bench/frame
 	$(Q)$(PYTHON) tests/bench/crowd.py $(BUILD)/crowd.ndjson 1000 10000
 	$(Q)$(BUILD)/bench/frame $(BUILD)/crowd.ndjson
 
+# What it costs, beside others of its kind: a table, BUILD/bench.json and docs/PERFORMANCE.md.
+bench: all tools
+	$(Q)tests/deps.sh bench
+	$(Q)BUILD=$(BUILD) PGLEAKTRACE=$(BUILD)/pgleaktrace $(PYTHON) tests/bench/bench.py --document docs/PERFORMANCE.md
+	$(Q)BUILD=$(BUILD) PGLEAKTRACE=$(BUILD)/pgleaktrace $(PYTHON) tests/bench/bench.py --smoke > $(BUILD)/bench-smoke.txt
+
 # Debian's kernels in QEMU; the whole matrix by hand: make check-kernels KERNELS="5.10 6.1 6.12 …"
 KERNELS ?= 5.10 6.1 6.12
 check-kernels: $(BUILD)/pgleaktrace tools
@@ -186,20 +193,3 @@ check-kernels: $(BUILD)/pgleaktrace tools
 
 demo: deps-demo all
 	$(Q)tests/demo/demo.sh $(BUILD)/pgleaktrace
-
-lint:
-	$(Q)tests/lint.sh $(BUILD)
-
-install: all
-	install -D -m 755 $(BUILD)/pgleaktrace $(DESTDIR)$(PREFIX)/sbin/pgleaktrace
-	install -D -m 644 packaging/systemd/pgleaktrace.service $(DESTDIR)$(UNITS_IN)/pgleaktrace.service
-	sed -i 's|/usr/sbin/pgleaktrace|$(PREFIX)/sbin/pgleaktrace|' $(DESTDIR)$(UNITS_IN)/pgleaktrace.service
-	install -D -m 644 $(BUILD)/docs/pgleaktrace.8 $(DESTDIR)$(DATA)/man/man8/pgleaktrace.8
-	install -D -m 644 $(BUILD)/docs/completions/pgleaktrace.bash $(DESTDIR)$(DATA)/bash-completion/completions/pgleaktrace
-	install -D -m 644 $(BUILD)/docs/completions/_pgleaktrace $(DESTDIR)$(DATA)/zsh/$(ZSH_SITE)/_pgleaktrace
-	install -D -m 644 $(BUILD)/docs/completions/pgleaktrace.fish $(DESTDIR)$(DATA)/fish/vendor_completions.d/pgleaktrace.fish
-
-clean:
-	rm -rf $(BUILD)
-
--include $(OBJECTS:.o=.d) $(FILLERS:.o=.d) $(BPF:.o=.d) $(UNITS:$(BUILD)/unit/%=$(BUILD)/tests/unit/%.d) $(TOOLS:=.d) $(wildcard $(BUILD)/fuzz/*/*.d $(BUILD)/fuzz/*/*/*.d)

@@ -18,17 +18,26 @@ static int (*const lenders[])(struct loop *) = {
 	command_lend, /* last: it runs from then on */
 };
 
-int timer_open(__u64 ns, bool repeats)
+int timer_set(int fd, __u64 ns, bool repeats)
 {
 	struct itimerspec spec = {
 		.it_value = {(time_t)(ns / 1000000000ull), (long)(ns % 1000000000ull)}};
-	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 
 	if (repeats)
 		spec.it_interval = spec.it_value;
-	if (fd < 0 || timerfd_settime(fd, 0, &spec, NULL))
-		return -errno;
-	return fd;
+	return timerfd_settime(fd, 0, &spec, NULL) ? -errno : 0;
+}
+
+int timer_open(__u64 ns, bool repeats)
+{
+	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	int error = fd < 0 ? -errno : timer_set(fd, ns, repeats);
+
+	if (!error)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return error;
 }
 
 void timer_clear(int fd)

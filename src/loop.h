@@ -41,8 +41,8 @@ struct loop {
 	struct command *command;   /* NULL: the whole host is watched */
 	struct source sources[LOOP_SOURCES];
 	size_t source_count;
-	unsigned snapshots; /* taken by the timer so far */
-	__u64 taken;        /* events so far */
+	__u64 began; /* the watch, on the monotonic clock, ns */
+	__u64 taken; /* events so far */
 };
 
 /* Runs until the stream is over or a source ends it; then, live, the last look and the final
@@ -75,6 +75,13 @@ bool loop_shows_events(const struct loop *loop);
 
 /* A timer as a descriptor: first after `ns`, then every `ns` if it repeats. -errno. */
 int timer_open(__u64 ns, bool repeats);
+
+/* The same for a timer that is open; 0 or -errno. */
+int timer_set(int fd, __u64 ns, bool repeats);
+
+/* How long after a look that took `cost` of CPU the next one comes: `interval`, or later, so that
+ * looking never takes more than 1 % of a core. All in ns. */
+__u64 look_period(__u64 interval, __u64 cost);
 
 /* Reads away what made a timer or an eventfd readable. */
 void timer_clear(int fd);

@@ -48,7 +48,11 @@ const struct argp_option options_rows[] = {
 	{"duration", 'd', "TIME", 0, "report after TIME: 30, 30s, 5m, 2h (default: until Ctrl-C)",
 		1},
 	{"once", KEY_ONCE, 0, 0, "report what is open now, at once", 1},
-	{"interval", 'i', "TIME", 0, "look at everything that is open every TIME (default 1s)", 1},
+	{"interval", 'i', "TIME", 0,
+		"look at everything that is open every TIME (default 1s), or less often where "
+		"looking "
+		"would take more than 1 % of a core",
+		1},
 	{"no-wire", KEY_NO_WIRE, 0, 0,
 		"read nothing of what client and server say: no database user, no SQLSTATE", 1},
 	{0, 0, 0, 0, "What to show of it:", 2},

@@ -25,6 +25,8 @@ fuzzer() { compgen -G "$(clang -print-resource-dir)/lib/linux/libclang_rt.fuzzer
 server() { compgen -G "/usr/lib/postgresql/*/bin/postgres" > /dev/null || [ -x /usr/bin/postgres ]; }
 contrib() { command_ pgbench || compgen -G "/usr/lib/postgresql/*/bin/pgbench" > /dev/null; }
 font() { [ -n "$(find /usr/share/fonts -iname 'DejaVuSans.ttf' 2> /dev/null)" ]; }
+# The running kernel's headers or any: bcc compiles against them.
+headers() { [ "$(uname -m)" != x86_64 ] || compgen -G "/lib/modules/$(uname -r)/build" > /dev/null || compgen -G "/usr/src/linux-headers-*" > /dev/null; }
 browser() { command_ chromium || command_ chromium-browser; }
 
 # group | how it is told | apt | dnf | apk | pacman; "-": not packaged there, or part of another
@@ -73,6 +75,7 @@ needs() {
 	bench|sbin tcplife-bpfcc|bpfcc-tools|bcc-tools|bcc-tools|bcc-tools
 	bench|command_ bpftrace|bpftrace|bpftrace|bpftrace|bpftrace
 	bench|command_ lsof|lsof|lsof|lsof|lsof
+	bench|headers|linux-headers-cloud-amd64|kernel-devel|linux-lts-dev|linux-headers
 	bench|command_ netstat|net-tools|net-tools|net-tools|net-tools
 	END
 }

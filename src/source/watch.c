@@ -5,11 +5,14 @@
  */
 #include <stdio.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "loop.h"
 
-#define DRAIN_NS 100000000ull /* how long details may lie in the ring */
+#define DRAIN_NS   100000000ull /* how long details may lie in the ring */
+#define SECOND_NS  1000000000ull
+#define LOOK_SHARE 100 /* a look's cost may be one part in so many of a core */
 
 static int ring_ready(struct loop *l, int fd, void *data)
 {
@@ -54,28 +57,57 @@ int ring_lend(struct loop *l)
 	return result < 0 ? result : loop_lend(l, timer_open(DRAIN_NS, true), drain_ready, NULL);
 }
 
-static void say_progress(const struct loop *l, unsigned seconds)
+static __u64 clock_ns(clockid_t clock)
 {
-	unsigned long long whole = l->options->duration / 1000000000ull;
+	struct timespec now;
 
-	if (l->options->quiet || !whole || !isatty(STDERR_FILENO))
+	clock_gettime(clock, &now);
+	return (__u64)now.tv_sec * SECOND_NS + (__u64)now.tv_nsec;
+}
+
+static void say_progress(const struct loop *l, __u64 ns)
+{
+	__u64 whole = l->options->duration;
+
+	if (l->options->quiet || whole < SECOND_NS || !isatty(STDERR_FILENO))
 		return;
-	fprintf(stderr, "\rpgleaktrace: %us of %llus ", seconds, whole);
-	if (seconds >= whole)
+	fprintf(stderr, "\rpgleaktrace: %llus of %llus ", ns / SECOND_NS, whole / SECOND_NS);
+	if (ns >= whole)
 		fputs("\r\033[K", stderr);
+}
+
+__u64 look_period(__u64 interval, __u64 cost)
+{
+	return cost > interval / LOOK_SHARE ? cost * LOOK_SHARE : interval;
+}
+
+/* What lies in the ring is taken in first: a storm's events are not the look's cost. */
+static int look(struct loop *l, __u64 *cost)
+{
+	int error = stream_poll(l->stream);
+	__u64 before;
+
+	if (!error)
+		error = loop_take_events(l);
+	before = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+	if (!error)
+		error = stream_snapshot(l->stream);
+	if (!error)
+		error = loop_take_events(l);
+	*cost = clock_ns(CLOCK_THREAD_CPUTIME_ID) - before;
+	return error;
 }
 
 static int snapshot_ready(struct loop *l, int fd, void *data)
 {
+	__u64 cost;
 	int error;
 
 	(void)data;
 	timer_clear(fd);
-	error = stream_poll(l->stream);
-	if (!error)
-		error = stream_snapshot(l->stream);
-	say_progress(l, ++l->snapshots);
-	return error ? error : loop_take_events(l);
+	error = look(l, &cost);
+	say_progress(l, clock_ns(CLOCK_MONOTONIC) - l->began);
+	return error ? error : timer_set(fd, look_period(l->options->interval, cost), false);
 }
 
 /* The line of progress goes, however the watch ended. */
@@ -83,7 +115,7 @@ static void snapshot_done(struct loop *l, int fd, void *data)
 {
 	(void)fd;
 	(void)data;
-	say_progress(l, (unsigned)(l->options->duration / 1000000000ull));
+	say_progress(l, l->options->duration);
 }
 
 int snapshot_lend(struct loop *l)
@@ -92,7 +124,8 @@ int snapshot_lend(struct loop *l)
 
 	if (l->options->replay)
 		return 0;
-	index = loop_lend(l, timer_open(l->options->interval, true), snapshot_ready, NULL);
+	l->began = clock_ns(CLOCK_MONOTONIC);
+	index = loop_lend(l, timer_open(l->options->interval, false), snapshot_ready, NULL);
 	if (index >= 0)
 		l->sources[index].done = snapshot_done;
 	return index;
