@@ -183,6 +183,9 @@ bench-screen: $(BUILD)/bench/frame
 bench: all tools
 	$(Q)tests/deps.sh bench
 	$(Q)BUILD=$(BUILD) PGLEAKTRACE=$(BUILD)/pgleaktrace $(PYTHON) tests/bench/bench.py --document docs/PERFORMANCE.md
+
+# That the bench itself still works: seconds, and figures that mean nothing.
+check-bench: $(BUILD)/pgleaktrace tools
 	$(Q)BUILD=$(BUILD) PGLEAKTRACE=$(BUILD)/pgleaktrace $(PYTHON) tests/bench/bench.py --smoke > $(BUILD)/bench-smoke.txt
 
 # Debian's kernels in QEMU; the whole matrix by hand: make check-kernels KERNELS="5.10 6.1 6.12 …"
@@ -193,3 +196,20 @@ check-kernels: $(BUILD)/pgleaktrace tools
 
 demo: deps-demo all
 	$(Q)tests/demo/demo.sh $(BUILD)/pgleaktrace
+
+lint:
+	$(Q)tests/lint.sh $(BUILD)
+
+install: all
+	install -D -m 755 $(BUILD)/pgleaktrace $(DESTDIR)$(PREFIX)/sbin/pgleaktrace
+	install -D -m 644 packaging/systemd/pgleaktrace.service $(DESTDIR)$(UNITS_IN)/pgleaktrace.service
+	sed -i 's|/usr/sbin/pgleaktrace|$(PREFIX)/sbin/pgleaktrace|' $(DESTDIR)$(UNITS_IN)/pgleaktrace.service
+	install -D -m 644 $(BUILD)/docs/pgleaktrace.8 $(DESTDIR)$(DATA)/man/man8/pgleaktrace.8
+	install -D -m 644 $(BUILD)/docs/completions/pgleaktrace.bash $(DESTDIR)$(DATA)/bash-completion/completions/pgleaktrace
+	install -D -m 644 $(BUILD)/docs/completions/_pgleaktrace $(DESTDIR)$(DATA)/zsh/$(ZSH_SITE)/_pgleaktrace
+	install -D -m 644 $(BUILD)/docs/completions/pgleaktrace.fish $(DESTDIR)$(DATA)/fish/vendor_completions.d/pgleaktrace.fish
+
+clean:
+	rm -rf $(BUILD)
+
+-include $(OBJECTS:.o=.d) $(FILLERS:.o=.d) $(BPF:.o=.d) $(UNITS:$(BUILD)/unit/%=$(BUILD)/tests/unit/%.d) $(TOOLS:=.d) $(wildcard $(BUILD)/fuzz/*/*.d $(BUILD)/fuzz/*/*/*.d)
