@@ -114,34 +114,28 @@ static void print_counts(
 	free(words);
 }
 
-/* "user app, in /srv/shop, unit shop.service; parents npm 310, sh 280" */
-static void print_identity(const struct view_context *c, const struct event_process *e)
-{
-	char *words = xasprintf("user %s, in %s%s%s%s%.12s", e->user ? e->user : "?",
-		e->cwd ? e->cwd : "?", e->unit ? ", unit " : "", e->unit ? e->unit : "",
-		e->container ? ", container " : "", e->container ? e->container : "");
-
-	for (__u32 i = 0; i < e->ancestor_count; i++) {
-		char *longer = xasprintf("%s%s%s %u", words, i ? ", " : "; parents ",
-			e->ancestors[i].comm ? e->ancestors[i].comm : "?", e->ancestors[i].pid);
-
-		free(words);
-		words = longer;
-	}
-	prose_words(c, 12, words);
-	free(words);
-}
-
 static void print_processes(const struct view_context *c, const struct group_row *g)
 {
 	fputs("\nprocesses, the worst first\n", c->out);
-	for (size_t i = 0; i < g->process_count; i++) {
-		const struct process_row *p = &g->processes[i];
+	for (size_t i = 0; i < g->process_count; i++)
+		text_process(c, &g->processes[i]);
+}
 
-		text_process_name(c, p);
-		if (p->identity)
-			print_identity(c, p->identity);
-		text_connections(c, p);
+static void print_resolved(const struct view_context *c, const struct snapshot *s,
+	const struct findings *findings, const struct group_row *g)
+{
+	char clock[32], *words;
+
+	for (size_t i = 0; i < findings->resolved_count; i++) {
+		const struct resolution *r = &findings->resolved[i];
+
+		if (rule_rows[r->rule].about_server || strcmp(r->subject, g->name))
+			continue;
+		format_clock(clock, sizeof(clock), s->session, r->resolved_at);
+		words = xasprintf("resolved at %s: %s: it was: %s", clock, rule_rows[r->rule].id,
+			r->sentence);
+		prose_sentence(c, words);
+		free(words);
 	}
 }
 
@@ -179,8 +173,9 @@ static void print_group(const struct view_context *c, const struct snapshot *s,
 			print_finding(c, &findings->rows[i]);
 			count++;
 		}
+	print_resolved(c, s, findings, g);
 	if (!count) {
-		fputs("    Nothing is wrong with it.\n", c->out);
+		fputs("    Nothing is wrong with it now.\n", c->out);
 		print_budget(c, s, g);
 	}
 	if (client)

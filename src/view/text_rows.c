@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include "base/address.h"
+#include "base/mem.h"
 #include "base/text.h"
 #include "view/format.h"
 #include "view/prose.h"
@@ -86,7 +87,25 @@ static void print_connection(const struct view_context *c, const struct connecti
 	print_wire(c, row);
 }
 
-void text_process_name(const struct view_context *c, const struct process_row *p)
+/* "user app, in /srv/shop, unit shop.service; parents npm 310, sh 280" */
+static void print_identity(const struct view_context *c, const struct event_process *e)
+{
+	char *words = xasprintf("user %s, in %s%s%s%s%.12s", e->user ? e->user : "?",
+		e->cwd ? e->cwd : "?", e->unit ? ", unit " : "", e->unit ? e->unit : "",
+		e->container ? ", container " : "", e->container ? e->container : "");
+
+	for (__u32 i = 0; i < e->ancestor_count; i++) {
+		char *longer = xasprintf("%s%s%s %u", words, i ? ", " : "; parents ",
+			e->ancestors[i].comm ? e->ancestors[i].comm : "?", e->ancestors[i].pid);
+
+		free(words);
+		words = longer;
+	}
+	prose_words(c, 12, words);
+	free(words);
+}
+
+static void print_process_name(const struct view_context *c, const struct process_row *p)
 {
 	char exit[32];
 
@@ -108,7 +127,7 @@ void text_process_name(const struct view_context *c, const struct process_row *p
 	fputc('\n', c->out);
 }
 
-void text_connections(const struct view_context *c, const struct process_row *p)
+static void print_connections(const struct view_context *c, const struct process_row *p)
 {
 	for (size_t i = 0; i < p->connection_count; i++)
 		print_connection(c, &p->connections[i]);
@@ -116,6 +135,8 @@ void text_connections(const struct view_context *c, const struct process_row *p)
 
 void text_process(const struct view_context *c, const struct process_row *p)
 {
-	text_process_name(c, p);
-	text_connections(c, p);
+	print_process_name(c, p);
+	if (p->identity)
+		print_identity(c, p->identity);
+	print_connections(c, p);
 }

@@ -117,6 +117,7 @@ def test_only_the_hoarder_is_blamed_and_only_it_would_be_ended(postgres):
                 assert victim.finish() == 2
             wait_for(tracer, "finding", "idle-hoard", "leaky.py")
             wait_for(tracer, "finding", "victim", "psql")
+            wait_until(lambda: idle_of(cluster, "1s") == (17, 17), "all are idle")
             report = tracer.stop()
             assert rules_of(report) == {"leaky.py": ["idle-hoard"], "psql": ["victim"]}
             (hoard,) = report.script("leaky.py")["findings"]
@@ -154,8 +155,15 @@ def carry_out(kills, hoarders, innocent):
     assert innocent.process.poll() is None
 
 
-def test_sessions_can_be_ended_one_by_one(cluster):
-    """The plan's SQL ends the idle sessions of the culprit and leaves the others."""
+@pytest.mark.parametrize("enter", [(), ("unshare", "--pid", "--fork", "--kill-child")], ids=["here", "contained"])
+def test_sessions_can_be_ended_one_by_one(postgres, enter):
+    """The plan's SQL ends the idle sessions of the culprit and leaves the others; of a server in a
+    container too, which counts its processes otherwise."""
+    with PgCluster(enter=enter) as cluster:
+        end_sessions(cluster)
+
+
+def end_sessions(cluster):
     env = cluster.env(app="pool")
     with python_script("leaky.py", 11, env=env) as hoarder, python_script("honest.py", 2, env=env) as innocent:
         hoarder.ready()
@@ -201,7 +209,7 @@ def test_healthy_clients_raise_nothing(cluster, node_project):
                 actor.ready()
             assert closing.finish() == 0
             cluster.wait_open(6 + 2 + 3 + 2, app="healthy")
-            wait_until(lambda: idle_of(cluster) == (13, 13), "all are idle")
+            wait_until(lambda: idle_of(cluster, "300ms") == (13, 13), "all are idle")
             report = tracer.stop()
             assert report.total("idle") == report.total("open") == 13
             for actor in (pool, best, python, psql, other):
@@ -210,8 +218,8 @@ def test_healthy_clients_raise_nothing(cluster, node_project):
     assert rules_of(report) == {} and report["resolved"] == []
 
 
-def idle_of(cluster):
-    with Tracer(cluster.port, "--once", "--older", "300ms", armed=False) as tracer:
+def idle_of(cluster, older):
+    with Tracer(cluster.port, "--once", "--older", older, armed=False) as tracer:
         report = tracer.report()
         return report.total("idle"), report.total("open")
 

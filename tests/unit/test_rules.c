@@ -394,6 +394,28 @@ static void monitors_are_marked_and_counted(void **state)
 	assert_non_null(rig_find(r, RULE_IDLE_HOARD, "postgres_exporter")); /* they have leaked */
 }
 
+static void left_open_when_the_grace_is_over(void **state)
+{
+	struct rig *r = rig_new();
+	struct group_row *g = rig_group(r, "test.js"), *clean = rig_group(r, "clean.js");
+	struct event_command command = {.pid = 9, .grace = 2 * SECOND};
+	const struct finding *f;
+
+	(void)state;
+	rig_open(r, g, rig_process(g, NODE), 2, SECOND);
+	rig_connection(r, clean, rig_process(clean, NODE), 5 * SECOND, 0, ENDING_CLOSED, SECOND);
+	assert_int_equal(rig_count_findings(r), 0); /* no command: an open connection is no finding */
+	r->s.command = &command;
+	assert_int_equal(rig_count_findings(r), 0); /* it still runs */
+	command.ended = 1;
+	f = rig_find(r, RULE_LEFT_OPEN, "test.js");
+	assert_non_null(f);
+	assert_int_equal(f->severity, SEVERITY_LEAK);
+	assert_string_equal(f->sentence, "2 connections are still open 2.0s after the command ended");
+	assert_int_equal(rig_evidence(f, "grace"), 2 * SECOND);
+	assert_int_equal(rig_count_findings(r), 1);
+}
+
 static void rules_can_be_turned_off_and_given_a_threshold(void **state)
 {
 	struct rig *r = rig_new();
@@ -498,6 +520,7 @@ int main(void)
 		cmocka_unit_test(a_pooler_is_a_relay_and_nothing_else),
 		cmocka_unit_test(what_listens_as_a_relay_is_one),
 		cmocka_unit_test(monitors_are_marked_and_counted),
+		cmocka_unit_test(left_open_when_the_grace_is_over),
 		cmocka_unit_test(rules_can_be_turned_off_and_given_a_threshold),
 		cmocka_unit_test(advice_speaks_the_library_s_language),
 		cmocka_unit_test(a_pool_of_the_library_s_or_the_script_s_size_is_healthy),
