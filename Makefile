@@ -44,7 +44,9 @@ FILLED  := docs/pgleaktrace.8 docs/completions/pgleaktrace.bash docs/completions
 FILLERS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard docs/fill*.c))
 UNITS   := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 
-.PHONY: check-bench check-fuzz check-kernels bench all check check-unit check-replay check-screen check-pages check-packages check-live bench-screen demo deps lint install clean tools
+.PHONY: all clean demo deps install lint tools
+.PHONY: bench bench-screen check check-bench check-fuzz check-kernels check-live check-load
+.PHONY: check-packages check-pages check-replay check-screen check-unit
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -187,6 +189,10 @@ bench: all tools
 # That the bench itself still works: seconds, and figures that mean nothing.
 check-bench: $(BUILD)/pgleaktrace tools
 	$(Q)BUILD=$(BUILD) PGLEAKTRACE=$(BUILD)/pgleaktrace $(PYTHON) tests/bench/bench.py --smoke > $(BUILD)/bench-smoke.txt
+
+# Minutes of load; see tests/live/load.py.
+check-load: $(BUILD)/pgleaktrace tools
+	$(Q)BUILD=$(BUILD) PGLEAKTRACE=$(BUILD)/pgleaktrace $(PYTHON) -m pytest -q -s tests/live/load.py
 
 # Debian's kernels in QEMU; the whole matrix by hand: make check-kernels KERNELS="5.10 6.1 6.12 …"
 KERNELS ?= 5.10 6.1 6.12
