@@ -6,6 +6,7 @@
  *   unix.bpf.c           the life of a connection      owns: unix_connections, unix_marks
  *   unix_name.bpf.c      whose socket is watched       owns: unix_places, unix_paths
  *   unix_exit.bpf.c      what a process takes with it  owns: unix_holders
+ *   unix_unseen.bpf.c    what came and went, where connect() can't be hooked
  *   unix_snapshot.bpf.c  what is alive, what vanished
  */
 #ifndef PGLEAKTRACE_UNIX_BPF_H
@@ -42,6 +43,8 @@ struct unix_ending {
 	struct task_struct *task; /* the closer, current; NULL: not known */
 };
 
+extern const volatile __u32 unix_hooked;
+
 /* unix.bpf.c */
 struct unix_connection *unix_find(__u64 cookie);
 void unix_open(struct unix_connection *conn, struct sock *server_end);
@@ -64,6 +67,9 @@ void unix_server_failed(struct server_key *key);
 void unix_hold(struct task_struct *task);
 void unix_forked(struct task_struct *parent, struct task_struct *child);
 void unix_exits(struct task_struct *task);
+
+/* unix_unseen.bpf.c */
+void unix_unseen(struct task_struct *backend, struct sock *client_end, struct sock *server_end);
 
 /* unix_snapshot.bpf.c */
 void unix_file(struct bpf_iter__task_file *ctx, struct task_struct *task, struct sock *sk);

@@ -148,6 +148,8 @@ static long look_at(__u32 fd, void *context)
 	conn = unix_find((__u64)BPF_CORE_READ(peer, __sk_common.skc_cookie.counter));
 	if (conn)
 		backend_exits(walk, conn, peer, sk);
+	else
+		unix_unseen(walk->task, peer, sk);
 	return 0;
 }
 

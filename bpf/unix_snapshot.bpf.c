@@ -69,7 +69,11 @@ __hidden void unix_file(
 {
 	struct sock *peer = unix_peer(sk);
 
-	if (!unix_watching || !peer || sk->__sk_common.skc_state != TCP_ESTABLISHED)
+	if (!unix_watching)
+		return;
+	if (!unix_hooked && sk->__sk_common.skc_state == TCP_LISTEN && unix_watched(sk))
+		unix_hold(task); /* a postmaster: unix_unseen.bpf.c wants its children */
+	if (!peer || sk->__sk_common.skc_state != TCP_ESTABLISHED)
 		return;
 	if (unix_watched(peer)) {
 		client_found(sk, peer, task);

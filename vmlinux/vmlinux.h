@@ -53,6 +53,7 @@ struct sock { /* connection.bpf.c: why it died; snapshot.bpf.c: what kind of soc
 	u16 sk_type;
 	unsigned char sk_shutdown; /* snapshot.bpf.c: has the other end of a unix socket closed */
 	struct socket *sk_socket; /* unix.bpf.c: NULL once closed */
+	struct pid *sk_peer_pid; /* unix_unseen.bpf.c: who called connect() */
 };
 struct inet_sock { /* connection.bpf.c: the local port, still set when skc_num is not */
 	struct sock sk;
@@ -164,8 +165,19 @@ struct upid { /* process.bpf.c: a pid as one namespace counts it */
 	int nr;
 	struct pid_namespace *ns;
 };
-struct pid { /* process.bpf.c */
+struct hlist_node {
+	struct hlist_node *next;
+};
+struct hlist_head {
+	struct hlist_node *first;
+};
+enum pid_type {
+	PIDTYPE_PID,
+	PIDTYPE_TGID,
+};
+struct pid { /* process.bpf.c; unix_unseen.bpf.c: the process itself */
 	unsigned int level;
+	struct hlist_head tasks[4];
 	struct upid numbers[1];
 };
 typedef struct {
@@ -194,6 +206,7 @@ struct task_struct { /* process.bpf.c, connection.bpf.c, snapshot.bpf.c */
 	struct task_struct *real_parent;
 	struct task_struct *group_leader;
 	struct pid *thread_pid;
+	struct hlist_node pid_links[4];
 	u64 start_boottime;
 	unsigned long min_flt;
 	unsigned long maj_flt;

@@ -113,7 +113,7 @@ static const struct {
 		"hung up"},
 	{"connect() of unix sockets (cgroup/connect_unix)", hooks_unix, COMFORT,
 		"Linux 6.7 or newer, with cgroup2; without it a unix socket's connection counts "
-		"once a snapshot has found it"},
+		"once a snapshot has found it, or its backend has ended"},
 	{"other users' processes in /proc", proc_is_open, COMFORT,
 		"mount -o remount,hidepid=0 /proc, or run it with sudo"},
 };

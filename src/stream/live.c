@@ -117,6 +117,8 @@ static int on_record(void *context, void *data, size_t size)
 		live_introduce_ledger(live, &((struct event_open *)data)->ledger);
 	else if (head->kind == EVENT_FAIL)
 		live_introduce_ledger(live, &((struct event_fail *)data)->ledger);
+	else if (head->kind == EVENT_END) /* of one that nobody saw open: unix_unseen.bpf.c */
+		live_introduce_ledger(live, &((struct event_end *)data)->ledger);
 	live_push(live, data, size);
 	return 0;
 }
@@ -383,10 +385,13 @@ static int load_programs(struct live *live, enum live_unix mode)
 
 static int live_load(struct live *live)
 {
-	bool watch = !live->config.unix_off;
-	int error = load_programs(live, watch ? LIVE_UNIX_HOOKED : LIVE_UNIX_OFF);
+	char path[PATH_MAX];
+	bool hook = !live->config.unix_off && cgroup2_root(path, sizeof(path));
+	int error = load_programs(live, hook                    ? LIVE_UNIX_HOOKED
+					: live->config.unix_off ? LIVE_UNIX_OFF
+								: LIVE_UNIX_SNAPSHOT);
 
-	if (error && watch && error != -EPERM && error != -EACCES) {
+	if (error && hook && error != -EPERM && error != -EACCES) {
 		/* Older than 6.7: it does not know these attach types. */
 		pgleaktrace_bpf__destroy(live->skel);
 		error = load_programs(live, LIVE_UNIX_SNAPSHOT);

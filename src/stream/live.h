@@ -24,7 +24,7 @@ enum pass {
 /* What of unix sockets this kernel lets us see. */
 enum live_unix {
 	LIVE_UNIX_HOOKED,   /* connect() too: every one is counted */
-	LIVE_UNIX_SNAPSHOT, /* before Linux 6.7: those that a snapshot finds */
+	LIVE_UNIX_SNAPSHOT, /* before Linux 6.7, or without cgroup2: bpf/unix_unseen.bpf.c */
 	LIVE_UNIX_OFF,
 };
 

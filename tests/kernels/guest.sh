@@ -57,7 +57,7 @@ cat /tmp/once
 part "once notes"
 cat /tmp/notes
 echo "exit $status"
-[ $status = 0 ] || off
+[ $status = 0 ] || { part verbose; pgleaktrace -v --once 2>&1 | grep -v "^; " | tail -40; off; }
 
 watch -P 6000 --unix=off
 storm 6000 3000 -j 2 > /tmp/truth

@@ -38,13 +38,13 @@ def works(guest):
         pytest.skip("this kernel is too old, see test_too_old")
 
 
-def report_of(guest, part, complete=True):
+def report_of(guest, part, complete=True, unknown=0):
     notes = guest[f"{part} notes"]
     assert notes.splitlines()[-1] == "exit 0", notes
     data = json.loads(guest[part])
     assert_schema(data)
     report = Report(data)
-    assert_balanced(report, complete=complete)
+    assert_balanced(report, complete=complete, unknown=unknown)
     return report
 
 
@@ -85,15 +85,16 @@ def test_postgres(guest):
     pids = {what: [int(pid) for pid in re.findall(rf"^{what} (\d+)$", guest["postgres truth"], re.M)]
             for what in ("adopted", "killed", "stays")}
     hooked = "ok       connect() of unix sockets" in guest["check"]
-    report = report_of(guest, "postgres")
+    report = report_of(guest, "postgres", complete=hooked, unknown=0 if hooked else None)
     expect(report.process(*pids["adopted"]), adopted=1, open=1)
     for pid in pids["killed"]:
         expect(report.process(pid), opened=1, abandoned=1)
     for pid in pids["stays"]:
         expect(report.process(pid), opened=1, open=1)
     assert report.total("open") == 3
-    # Before Linux 6.7 a unix socket's connection counts once a look has found it: short ones may not.
-    assert report.total("closed") == 4 if hooked else report.total("closed") >= 2
+    # Before Linux 6.7 short ones through the unix socket are counted by their backend's end, and
+    # nobody has seen how a client ended that was gone by then.
+    assert report.total("closed") + report.total("unknown") == 4 and report.total("closed") >= 2
     assert {server["max_connections"] for server in report.servers} == {23}
     orphans = [orphan for server in report.servers for orphan in server["orphan_slots"]]
     assert len(orphans) == 2, "the killed clients' queries go on"
