@@ -17,6 +17,12 @@ CFLAGS   ?= -O2 -g
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Werror
 CPPFLAGS += -std=gnu11 -D_GNU_SOURCE -Iinclude -Isrc -I$(BUILD) -DPGLEAKTRACE_VERSION='"$(VERSION)"'
 LDLIBS   := -lbpf -lelf -lz -ljansson -lmicrohttpd -lcap-ng -lncursesw -ltinfo
+ifeq ($(STATIC),1)
+CPPFLAGS += -DPGLEAKTRACE_STATIC
+LDFLAGS  += -static
+BUILD    := $(BUILD)/static
+LDLIBS   := $(subst -lmicrohttpd,$(BUILD)/libmicrohttpd.a,$(LDLIBS))
+endif
 ifeq ($(SAN),1)
 CFLAGS   += -fsanitize=address,undefined -fno-sanitize-recover=all
 BUILD    := $(BUILD)/san
@@ -55,7 +61,7 @@ all: deps-build
 
 $(BUILD)/pgleaktrace: $(OBJECTS)
 	$(say) LINK $@
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(filter %.o,$^) $(LDLIBS) -o $@
 
 $(BUILD)/%.o: %.c
 	$(say) CC $<
@@ -142,6 +148,10 @@ check-replay: $(BUILD)/pgleaktrace
 check-pages: $(BUILD)/pgleaktrace
 	$(Q)PGLEAKTRACE=$(BUILD)/pgleaktrace $(PYTHON) -m pytest -q tests/pages
 
+# dist, static and deb, each built and tried: by hand, before a release; needs the distribution's mirror.
+check-release:
+	$(Q)PGLEAKTRACE=$(BUILD)/pgleaktrace $(PYTHON) -m pytest -q tests/release
+
 check-packages: all
 	$(Q)BUILD=$(BUILD) PGLEAKTRACE=$(BUILD)/pgleaktrace $(PYTHON) -m pytest -q tests/packages
 
@@ -206,7 +216,7 @@ demo: deps-demo all
 lint:
 	$(Q)tests/lint.sh $(BUILD)
 
-install: all
+install: $(BUILD)/pgleaktrace $(FILLED:%=$(BUILD)/%)
 	install -D -m 755 $(BUILD)/pgleaktrace $(DESTDIR)$(PREFIX)/sbin/pgleaktrace
 	install -D -m 644 packaging/systemd/pgleaktrace.service $(DESTDIR)$(UNITS_IN)/pgleaktrace.service
 	sed -i 's|/usr/sbin/pgleaktrace|$(PREFIX)/sbin/pgleaktrace|' $(DESTDIR)$(UNITS_IN)/pgleaktrace.service
@@ -214,6 +224,34 @@ install: all
 	install -D -m 644 $(BUILD)/docs/completions/pgleaktrace.bash $(DESTDIR)$(DATA)/bash-completion/completions/pgleaktrace
 	install -D -m 644 $(BUILD)/docs/completions/_pgleaktrace $(DESTDIR)$(DATA)/zsh/$(ZSH_SITE)/_pgleaktrace
 	install -D -m 644 $(BUILD)/docs/completions/pgleaktrace.fish $(DESTDIR)$(DATA)/fish/vendor_completions.d/pgleaktrace.fish
+
+# The same bytes from the same commit, whenever and wherever.
+dist:
+	$(say) DIST $(BUILD)/pgleaktrace-$(VERSION).tar.gz
+	@mkdir -p $(BUILD)
+	$(Q)git archive --format=tar --prefix=pgleaktrace-$(VERSION)/ HEAD | gzip -9n > $(BUILD)/pgleaktrace-$(VERSION).tar.gz
+
+# One file that needs nothing but a kernel: build/static/pgleaktrace. Without TLS, which --metrics does not use.
+static:
+	$(Q)$(MAKE) --no-print-directory STATIC=1 $(BUILD)/static/pgleaktrace
+
+ifeq ($(STATIC),1)
+$(BUILD)/pgleaktrace: $(BUILD)/libmicrohttpd.a
+$(BUILD)/libmicrohttpd.a: packaging/static/libmicrohttpd.sh
+	$(say) LIB $@
+	@mkdir -p $(@D)
+	$(Q)$< $@
+endif
+
+# build/deb/pgleaktrace_VERSION_ARCH.deb, from the tarball.
+DEB_MAINTAINER ?= pgleaktrace authors <pgleaktrace@packages.debian.org>
+deb: dist
+	$(say) DEB $(BUILD)/deb
+	$(Q)rm -rf $(BUILD)/deb && mkdir -p $(BUILD)/deb && tar xf $(BUILD)/pgleaktrace-$(VERSION).tar.gz -C $(BUILD)/deb
+	$(Q)cp -r packaging/debian $(BUILD)/deb/pgleaktrace-$(VERSION)/debian
+	$(Q)sed -i 's/@VERSION@/$(VERSION)/; s/@MAINTAINER@/$(DEB_MAINTAINER)/; s/@DATE@/'"$$(LC_ALL=C date -u -R -d $(RELEASED))"'/' \
+		$(BUILD)/deb/pgleaktrace-$(VERSION)/debian/changelog $(BUILD)/deb/pgleaktrace-$(VERSION)/debian/control
+	$(Q)cd $(BUILD)/deb/pgleaktrace-$(VERSION) && env -u MAKEFLAGS -u MAKELEVEL dpkg-buildpackage -us -uc -b
 
 clean:
 	rm -rf $(BUILD)
