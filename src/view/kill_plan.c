@@ -158,6 +158,22 @@ static size_t print_orphans(const struct view_context *c, const struct snapshot 
 	return count;
 }
 
+/* Who might be looked for here, and why he is not. */
+static void print_left_alone(const struct view_context *c, const struct findings *findings)
+{
+	char text[512];
+
+	for (size_t i = 0; i < findings->count; i++) {
+		const struct finding *f = &findings->rows[i];
+
+		if (f->rule != RULE_VICTIM && f->rule != RULE_RELAY)
+			continue;
+		snprintf(text, sizeof(text), "left alone: %s: %s", rule_rows[f->rule].id,
+			finding_subject(f));
+		comment(c, "#", text, 200);
+	}
+}
+
 static void print_head(const struct view_context *c, const struct snapshot *s, const char *now)
 {
 	char text[256];
@@ -187,6 +203,7 @@ static void kill_report(
 		count += print_kills(c, s, findings, &s->groups[g]);
 	if (!count)
 		fputs("# Nothing: no running process is to blame.\n", c->out);
+	print_left_alone(c, findings);
 	fputs("\n-- Or in psql, as a superuser (a few slots are kept for one): ends one session.\n",
 		c->out);
 	count = print_orphans(c, s, findings, now);
