@@ -191,6 +191,10 @@ bench-screen: $(BUILD)/bench/frame
 	$(Q)$(PYTHON) tests/bench/crowd.py $(BUILD)/crowd.ndjson 1000 10000
 	$(Q)$(BUILD)/bench/frame $(BUILD)/crowd.ndjson
 
+# README's screens and docs/report.png, from a run of the demo.
+pictures: deps-demo all
+	$(Q)$(PYTHON) tests/demo/pictures.py $(BUILD)/pgleaktrace
+
 # What it costs, beside others of its kind: a table, BUILD/bench.json and docs/PERFORMANCE.md.
 bench: all tools
 	$(Q)tests/deps.sh bench

@@ -74,7 +74,7 @@ static void get_pid(const struct entry *e, struct cell *cell)
 static void get_opened(const struct entry *e, struct cell *cell)
 {
 	cell->number = (double)(e->row->opened_at / 1000000ull);
-	if (e->row->attribution == ATTRIBUTION_CONNECT)
+	if (!e->row->at_least)
 		format_clock(cell->text, sizeof(cell->text), e->page->snapshot->session,
 			e->row->opened_at);
 	else
@@ -83,7 +83,7 @@ static void get_opened(const struct entry *e, struct cell *cell)
 
 static void get_age(const struct entry *e, struct cell *cell)
 {
-	put_age(cell, e->row->age, e->row->attribution != ATTRIBUTION_CONNECT);
+	put_age(cell, e->row->age, e->row->at_least);
 }
 
 static void get_idle(const struct entry *e, struct cell *cell)

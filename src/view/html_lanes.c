@@ -57,8 +57,7 @@ static void put_title(const struct page *p, const struct connection_row *row)
 		fprintf(p->out, "%s after %s%s", ending_name(row->ending), age,
 			row->held ? ", descriptor still open" : "");
 	else
-		fprintf(p->out, "open for %s%s",
-			row->attribution == ATTRIBUTION_CONNECT ? "" : "at least ", age);
+		fprintf(p->out, "open for %s%s", row->at_least ? "at least " : "", age);
 	text_age(age, sizeof(age), row->idle);
 	if (!row->ended_at)
 		fprintf(p->out, ", idle %s", age);

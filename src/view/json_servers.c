@@ -10,11 +10,6 @@
 #include "view/format.h"
 #include "view/json.h"
 
-static json_t *seconds(__u64 ns)
-{
-	return json_real((double)(ns / 1000000ull) / 1000.0);
-}
-
 static json_t *text(const char *value)
 {
 	return value && *value ? codec_text(value, strlen(value)) : json_null();
@@ -31,7 +26,7 @@ static json_t *orphan_json(const struct orphan_row *o, const struct snapshot *s)
 	bool exited = o->since && o->manner == MANNER_EXIT;
 
 	json_object_set_new(out, "backend_pid", json_integer(o->backend_pid));
-	json_object_set_new(out, "since", o->since ? seconds(s->now - o->since) : json_null());
+	json_object_set_new(out, "since", o->since ? json_seconds(s->now - o->since) : json_null());
 	json_object_set_new(out, "user", text(o->user));
 	json_object_set_new(out, "database", text(o->database));
 	json_object_set_new(out, "activity", text(o->activity));
@@ -110,6 +105,6 @@ void json_set_instance(json_t *to, const struct server_row *row, const struct sn
 		postgres && !isnan(i->per_minute)
 			? json_real((double)(long long)(i->per_minute * 10) / 10)
 			: json_null());
-	json_object_set_new(to, "full_in", i->full_in ? seconds(i->full_in) : json_null());
+	json_object_set_new(to, "full_in", i->full_in ? json_seconds(i->full_in) : json_null());
 	json_object_set_new(to, "history", postgres ? history_json(i, s) : json_null());
 }

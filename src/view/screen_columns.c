@@ -241,7 +241,7 @@ static void link_text(
 		break;
 	case AGE:
 		out[0] = '>';
-		text_age(out + (c->attribution != ATTRIBUTION_CONNECT), size - 1, c->age);
+		text_age(out + c->at_least, size - 1, c->age);
 		break;
 	case IDLE:
 		if (!c->ended_at)

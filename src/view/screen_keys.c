@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* screen_keys.c: the key table: what a key does, and the help that is made from it. */
+/* screen_keys.c: the key table, and what a key does. */
 #include <curses.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -210,16 +210,7 @@ static void click(struct screen *s, unsigned line)
 		rows_go(s, at);
 }
 
-enum when { ALWAYS, LIVE, REPLAY };
-
-/* In the order of the help. `hint`: also in the bottom line. */
-static const struct key_row {
-	int keys[3];
-	const char *name, *help, *hint;
-	enum when when;
-	void (*act)(struct screen *, long);
-	long argument;
-} key_rows[] = {
+const struct key_row key_rows[] = {
 	{{KEY_DOWN, 'j', 0}, "down, j", "next row", NULL, ALWAYS, do_move, 1},
 	{{KEY_UP, 'k', 0}, "up, k", "previous row", NULL, ALWAYS, do_move, -1},
 	{{KEY_NPAGE, CTRL('f'), 0}, "PgDn", "a page down", NULL, ALWAYS, do_page, 1},
@@ -260,9 +251,9 @@ static const struct key_row {
 	{{'q', KEY_F(10), CTRL('d')}, "q", "quit; then comes the report", "quit", ALWAYS, do_quit,
 		0},
 };
-#define KEY_ROWS (sizeof(key_rows) / sizeof(key_rows[0]))
+const size_t key_row_count = sizeof(key_rows) / sizeof(key_rows[0]);
 
-static bool key_applies(const struct screen *s, const struct key_row *row)
+bool key_applies(const struct screen *s, const struct key_row *row)
 {
 	return row->when == ALWAYS || (row->when == REPLAY) == s->config.replay;
 }
@@ -313,97 +304,10 @@ void key_press(struct screen *s, int key)
 		rows_move(s, key == KEY_WHEEL_UP ? -WHEEL_ROWS : WHEEL_ROWS);
 	else if (key >= KEY_CLICK)
 		click(s, (unsigned)(key - KEY_CLICK));
-	for (size_t i = 0; i < KEY_ROWS; i++)
+	for (size_t i = 0; i < key_row_count; i++)
 		for (int k = 0; k < 3; k++)
 			if (key && key_rows[i].keys[k] == key && key_applies(s, &key_rows[i])) {
 				key_rows[i].act(s, key_rows[i].argument);
 				return;
 			}
-}
-
-static size_t help_rows(const struct screen *s)
-{
-	size_t rows = 0;
-
-	for (size_t i = 0; i < KEY_ROWS; i++)
-		rows += key_applies(s, &key_rows[i]);
-	return rows;
-}
-
-static void draw_legend(struct screen *s, unsigned line)
-{
-	const struct glyphs *g = glyphs_of(s);
-
-	canvas_print(&s->canvas, line++, 2, STYLE_DIM,
-		"At the left: %s just opened, %s just gone, %s both. The mouse works too.", g->came,
-		g->went, g->both);
-	canvas_print(&s->canvas, line, 2, STYLE_DIM,
-		"Slots: %s taken, %s by a client that is gone, %s free, %s for superusers.",
-		g->full, g->part, g->empty, g->kept);
-}
-
-void draw_help(struct screen *s)
-{
-	unsigned line = 2, foot = s->canvas.rows - 1;
-	size_t lines = foot > line + 3 ? foot - line - 3 : 1, count = help_rows(s), at = 0;
-
-	if (s->help_top + lines > count)
-		s->help_top = count > lines ? count - lines : 0;
-	canvas_paint(&s->canvas, 0, STYLE_BAR);
-	canvas_print(&s->canvas, 0, 0, STYLE_BAR, " pgleaktrace: keys");
-	if (count > lines)
-		canvas_print(&s->canvas, 0, 18, STYLE_BAR, " %zu to %zu of %zu", s->help_top + 1,
-			s->help_top + lines, count);
-	for (size_t i = 0; i < KEY_ROWS && line < 2 + lines; i++) {
-		if (!key_applies(s, &key_rows[i]) || at++ < s->help_top)
-			continue;
-		canvas_put(&s->canvas, line, 2, 12, STYLE_STRONG, key_rows[i].name);
-		canvas_put(
-			&s->canvas, line++, 14, s->canvas.columns, STYLE_PLAIN, key_rows[i].help);
-	}
-	draw_legend(s, foot - 2);
-	canvas_paint(&s->canvas, foot, STYLE_BAR);
-	canvas_print(
-		&s->canvas, foot, 0, STYLE_BAR, " down and up scroll, any of ? q Esc closes this ");
-}
-
-static void draw_hints(struct screen *s, unsigned line)
-{
-	unsigned at = 1;
-
-	for (size_t i = 0; i < KEY_ROWS; i++) {
-		const struct key_row *row = &key_rows[i];
-		const char *hint = row->hint;
-		char key[8];
-
-		if (!hint || !key_applies(s, row))
-			continue;
-		if (row->act == do_pause && s->paused)
-			hint = "go on";
-		snprintf(key, sizeof(key), "%.*s", (int)strcspn(row->name, ","), row->name);
-		if (at + strlen(key) + strlen(hint) + 3 > s->canvas.columns)
-			break;
-		at += canvas_print(&s->canvas, line, at, STYLE_STRONG, "%s", key);
-		at += 1 + canvas_print(&s->canvas, line, at, STYLE_BAR, " %s ", hint);
-	}
-}
-
-void draw_foot(struct screen *s)
-{
-	unsigned line = s->canvas.rows - 1;
-	char *filter = text_clean(s->filter, strlen(s->filter));
-
-	canvas_paint(&s->canvas, line, STYLE_BAR);
-	if (s->prompt == PROMPT_FILTER)
-		canvas_print(&s->canvas, line, 0, STYLE_BAR,
-			" filter: %s_   (Enter keeps it, Esc clears it)", filter);
-	else if (*s->message)
-		canvas_print(&s->canvas, line, 0, STYLE_BAR, " %s", s->message);
-	else if (*s->filter)
-		canvas_print(&s->canvas, line, 0, STYLE_BAR,
-			" filter: %s   %zu of %zu hidden (Esc shows all, / changes it)", filter,
-			s->groups_filtered, s->snapshot->group_count);
-	else
-		draw_hints(s, line);
-	free(filter);
 }

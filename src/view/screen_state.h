@@ -125,10 +125,23 @@ void draw_titles(struct screen *screen, unsigned line);
 void draw_row(struct screen *screen, unsigned line, const struct row *row);
 /* screen_pane.c: what the row under the cursor means, from `line` to the last but one. */
 void draw_pane(struct screen *screen, unsigned line, unsigned end);
-/* screen_keys.c: the key table as help, and what a key does. */
+/* screen_keys.c: the key table, in the order of the help, and what a key does. */
+enum when { ALWAYS, LIVE, REPLAY };
+struct key_row {
+	int keys[3];
+	const char *name, *help;
+	const char *hint; /* also in the bottom line; NULL: not there */
+	enum when when;
+	void (*act)(struct screen *screen, long argument);
+	long argument;
+};
+extern const struct key_row key_rows[];
+extern const size_t key_row_count;
+bool key_applies(const struct screen *screen, const struct key_row *row);
+void key_press(struct screen *screen, int key);
+/* screen_help.c: the table shown. */
 void draw_help(struct screen *screen);
 void draw_foot(struct screen *screen);
-void key_press(struct screen *screen, int key);
 /* screen_save.c: the canvas as a file in the current directory; the message says which. */
 void screen_save(struct screen *screen);
 /* screen_terminal.c: curses, and nothing but curses. */

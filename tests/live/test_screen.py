@@ -12,7 +12,7 @@ from actors import ROOT, python_script, tool
 from pgcluster import PgCluster
 from tracer import tracer_path
 
-sys.path.insert(0, str(ROOT / "tests" / "screen"))
+sys.path.append(str(ROOT / "tests" / "screen"))
 from terminal import PATIENCE, Line, Terminal  # noqa: E402
 
 LOCAL = "127.0.0.1"

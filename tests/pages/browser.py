@@ -46,11 +46,11 @@ class Browser:
         """What the page complained of since last asked."""
         return self.driver.get_log("browser")
 
-    def picture(self, path, width, height=None):
-        """A PNG of the page, or of its first `height` pixels."""
+    def picture(self, path, width, height=None, scale=1):
+        """A PNG of the page, or of its first `height` pixels, smaller or larger by `scale`."""
         height = height or self.run("return document.documentElement.scrollHeight")
         shot = self.command("Page.captureScreenshot", format="png", captureBeyondViewport=True,
-                            clip={"x": 0, "y": 0, "width": width, "height": height, "scale": 1})
+                            clip={"x": 0, "y": 0, "width": width, "height": height, "scale": scale})
         path.write_bytes(base64.b64decode(shot["data"]))
 
     def pdf(self):
