@@ -27,6 +27,10 @@ ifeq ($(SAN),1)
 CFLAGS   += -fsanitize=address,undefined -fno-sanitize-recover=all
 BUILD    := $(BUILD)/san
 endif
+ifeq ($(COVERAGE),1)
+CFLAGS   := -O0 -g --coverage
+BUILD    := $(BUILD)/coverage
+endif
 BPFFLAGS := -O2 -g -target bpf -mcpu=v3 -Wall -Wextra -Wno-unused-parameter \
 	-Wno-gnu-variable-sized-type-not-at-end -Werror -Iinclude -Ivmlinux -ffile-prefix-map=$(CURDIR)/= \
 	-idirafter /usr/include/$(shell $(CC) -print-multiarch 2>/dev/null) -idirafter /usr/include
@@ -50,7 +54,7 @@ FILLED  := docs/pgleaktrace.8 docs/completions/pgleaktrace.bash docs/completions
 FILLERS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard docs/fill*.c))
 UNITS   := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 
-.PHONY: all clean demo deps install lint tools
+.PHONY: all clean coverage demo deps install lint tools
 .PHONY: bench bench-screen check check-bench check-fuzz check-kernels check-live check-load
 .PHONY: check-packages check-pages check-replay check-screen check-unit
 .DELETE_ON_ERROR:
@@ -174,6 +178,12 @@ $(BUILD)/fuzz/fuzz_options: FUZZ_LINK := -Wl,--wrap=argp_parse,--wrap=argp_error
 check-fuzz: $(FUZZERS)
 	$(Q)for fuzzer in $(FUZZERS); do \
 		tests/fuzz/run.sh $$fuzzer $(FUZZ_SECONDS) || exit 1; done
+
+# Lines of src/ run by the tests that need no kernel; fails below what is demanded.
+coverage:
+	$(Q)find $(BUILD)/coverage -name '*.gcda' -delete 2>/dev/null || true
+	$(Q)$(MAKE) --no-print-directory COVERAGE=1 check-unit check-replay check-screen check-pages
+	$(Q)$(PYTHON) tests/coverage.py $(BUILD)/coverage
 
 check-screen: $(BUILD)/pgleaktrace
 	$(Q)PGLEAKTRACE=$(BUILD)/pgleaktrace $(PYTHON) -m pytest -q tests/screen
