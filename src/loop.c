@@ -178,12 +178,14 @@ static int wait_for_end(struct loop *l)
 }
 
 /* The last look: what is open at the end, and the final books. Two, so that a difference between
- * books and sockets is either gone or certain. */
+ * books and sockets is either gone or certain. With --once the first look is the last one too, unless
+ * there is such a difference. */
 static int finish(struct loop *l, enum stop_reason reason)
 {
 	int error = stream_poll(l->stream), taken;
+	int looks = reason == STOP_ONCE && model_is_certain(l->model) ? 0 : 2;
 
-	for (int i = 0; i < 2 && !error; i++)
+	for (int i = 0; i < looks && !error; i++)
 		error = stream_snapshot(l->stream);
 	stream_stop(l->stream, reason);
 	taken = loop_take_events(l); /* a look that failed does not undo what was seen before */
@@ -195,7 +197,9 @@ int loop_run(struct loop *l)
 	int result, error;
 
 	if (l->options->once) {
-		error = privilege_drop(l->options);
+		error = loop_take_events(l);
+		if (!error)
+			error = privilege_drop(l->options);
 		result = error ? error : STOP_ONCE;
 	} else {
 		result = lend_all(l);

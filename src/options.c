@@ -189,7 +189,7 @@ static void check_plans(struct argp_state *state, struct options *o)
 	if (o->explain && explain_knows(o->explain))
 		o->word_only = true;
 	else
-		o->once = true;
+		o->once = o->live.brief = true;
 }
 
 /* A person at a terminal who asked for no other form gets the live screen. */
@@ -279,7 +279,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'P': parse_ports(state, o, arg); break;
 	case 'd': o->duration = parse_time(state, "-d", arg); break;
 	case KEY_UNIX: parse_unix(state, o, arg); break;
-	case KEY_ONCE: o->once = true; break;
+	case KEY_ONCE: o->once = o->live.brief = true; break;
 	case 'i':
 		o->interval = parse_time(state, "-i", arg);
 		if (o->interval < 100000000ull)

@@ -205,6 +205,9 @@ void model_free(struct model *model);
 /* Takes one event in; the event's strings are copied. Unknown kinds are ignored. */
 void model_apply(struct model *model, const union event *event);
 
+/* Did the last look find everything that the books hold open? */
+bool model_is_certain(const struct model *model);
+
 /* Tells what is believed now as events, the session first: a recording that is begun in the middle
  * starts with them. A new model that applies them believes the same, but for the peaks of scripts
  * and servers, which only the past can teach. */

@@ -28,6 +28,7 @@ struct live_config {
 	bool source;	 /* read scripts for where they create clients */
 	bool scoped;	 /* follow only what this process forks from the first snapshot on */
 	bool unix_off;	 /* leave unix sockets alone */
+	bool brief;	 /* the first snapshot is all that is wanted: load no more than it needs */
 	bool verbose;	 /* pass libbpf's own messages on to stderr */
 };
 

@@ -59,6 +59,14 @@ static void snapshot_ends(struct model *model, __u64 time)
 	servers_end(model, time);
 }
 
+bool model_is_certain(const struct model *model)
+{
+	for (const struct ledger *ledger = model->ledgers; ledger; ledger = ledger->hh.next)
+		if (ledger->missing)
+			return false;
+	return true;
+}
+
 void apply_snapshot(struct model *model, const struct event_snapshot *e)
 {
 	if (e->begins) {

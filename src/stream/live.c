@@ -257,8 +257,10 @@ static void live_configure(struct live *live, const struct live_config *config)
 	bpf_map__set_max_entries(skel->maps.ledgers, config->max_tracked);
 	bpf_map__set_max_entries(skel->maps.processes, config->max_tracked);
 	bpf_program__set_autoload(skel->progs.hook_fork, config->scoped);
-	bpf_program__set_autoload(skel->progs.hook_ingress, config->wire);
-	bpf_program__set_autoload(skel->progs.hook_egress, config->wire);
+	/* A look needs to be told what ends in its course, not by whom or what was said. */
+	bpf_program__set_autoload(skel->progs.hook_socket, !config->brief);
+	bpf_program__set_autoload(skel->progs.hook_ingress, config->wire && !config->brief);
+	bpf_program__set_autoload(skel->progs.hook_egress, config->wire && !config->brief);
 	if (config->scoped)
 		bpf_map__set_max_entries(skel->maps.scope, SCOPE_MOST);
 }
@@ -383,15 +385,23 @@ static int load_programs(struct live *live, enum live_unix mode)
 	return pgleaktrace_bpf__load(live->skel);
 }
 
-static int live_load(struct live *live)
+static enum live_unix unix_mode(const struct live *live)
 {
 	char path[PATH_MAX];
-	bool hook = !live->config.unix_off && cgroup2_root(path, sizeof(path));
-	int error = load_programs(live, hook                    ? LIVE_UNIX_HOOKED
-					: live->config.unix_off ? LIVE_UNIX_OFF
-								: LIVE_UNIX_SNAPSHOT);
 
-	if (error && hook && error != -EPERM && error != -EACCES) {
+	if (live->config.unix_off)
+		return LIVE_UNIX_OFF;
+	if (live->config.brief)
+		return LIVE_UNIX_BRIEF;
+	return cgroup2_root(path, sizeof(path)) ? LIVE_UNIX_HOOKED : LIVE_UNIX_SNAPSHOT;
+}
+
+static int live_load(struct live *live)
+{
+	enum live_unix mode = unix_mode(live);
+	int error = load_programs(live, mode);
+
+	if (error && mode == LIVE_UNIX_HOOKED && error != -EPERM && error != -EACCES) {
 		/* Older than 6.7: it does not know these attach types. */
 		pgleaktrace_bpf__destroy(live->skel);
 		error = load_programs(live, LIVE_UNIX_SNAPSHOT);

@@ -25,6 +25,7 @@ enum pass {
 enum live_unix {
 	LIVE_UNIX_HOOKED,   /* connect() too: every one is counted */
 	LIVE_UNIX_SNAPSHOT, /* before Linux 6.7, or without cgroup2: bpf/unix_unseen.bpf.c */
+	LIVE_UNIX_BRIEF,    /* one look and no more: no hook is needed */
 	LIVE_UNIX_OFF,
 };
 

@@ -31,13 +31,14 @@ struct live_place {
 void live_unix_choose(struct pgleaktrace_bpf *skel, enum live_unix mode)
 {
 	bool watch = mode != LIVE_UNIX_OFF, hooked = mode == LIVE_UNIX_HOOKED;
+	bool ends = watch && mode != LIVE_UNIX_BRIEF;
 
 	skel->rodata->unix_watching = watch;
 	skel->rodata->unix_hooked = hooked;
 	bpf_program__set_autoload(skel->progs.snapshot_unix_sockets, watch);
 	bpf_program__set_autoload(skel->progs.snapshot_unix_vanished, watch);
-	bpf_program__set_autoload(skel->progs.hook_exit_unix, watch);
-	bpf_program__set_autoload(skel->progs.hook_fork_unix, watch);
+	bpf_program__set_autoload(skel->progs.hook_exit_unix, ends);
+	bpf_program__set_autoload(skel->progs.hook_fork_unix, ends);
 	bpf_program__set_autoload(skel->progs.hook_connect_unix, hooked);
 	bpf_program__set_autoload(skel->progs.hook_getsockname_unix, hooked);
 	bpf_program__set_expected_attach_type(
@@ -86,6 +87,8 @@ int live_unix_attach(struct live *live)
 		iterate_over(skel->progs.snapshot_unix_vanished, skel->maps.unix_connections);
 	if (!live->passes[PASS_UNIX_SOCKETS] || !live->passes[PASS_UNIX_VANISHED])
 		return -errno;
+	if (live->unix_mode == LIVE_UNIX_BRIEF)
+		return 0;
 	skel->links.hook_exit_unix = bpf_program__attach(skel->progs.hook_exit_unix);
 	skel->links.hook_fork_unix = bpf_program__attach(skel->progs.hook_fork_unix);
 	if (!skel->links.hook_exit_unix || !skel->links.hook_fork_unix)

@@ -151,6 +151,7 @@ static void what_no_snapshot_finds_twice_ended_unseen(void **state)
 		tell_snapshot(model, 1);
 		tell_totals(model, &key, totals, false);
 		tell_snapshot(model, 0);
+		assert_int_equal(model_is_certain(model), look > 1);
 		s = model_snapshot(model, &everything);
 		assert_int_equal(s->counts.unknown, look < 2 ? 0 : 2);
 		assert_int_equal(s->counts.open, look < 2 ? 2 : 0);
