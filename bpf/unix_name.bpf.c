@@ -61,9 +61,7 @@ static __u32 tail_port(const struct tail *tail)
 			break;
 		port = port * 10 + (__u32)(digit - '0');
 	}
-	return i < 6 && !tail->digits[i] && port <= 65535 && port_watched((__u16)port)
-		       ? port
-		       : 0;
+	return i < 6 && !tail->digits[i] && port <= 65535 && port_watched((__u16)port) ? port : 0;
 }
 
 /* One byte of a path; a loop callback, or the verifier would follow every place a slash can be. */
@@ -109,11 +107,8 @@ static void name_of(struct unix_name *name, struct sock *bound)
 }
 
 /* Most sockets of a host are none of ours: their names do not end in a digit. */
-static bool may_be_ours(struct sock *bound)
+static bool may_be_ours(const void *path, __u32 length)
 {
-	struct unix_address *address = BPF_CORE_READ((struct unix_sock *)bound, addr);
-	void *path = (void *)address + bpf_core_field_offset(struct unix_address, name) + 2;
-	__u32 length = address ? (__u32)BPF_CORE_READ(address, len) - 2 : 0;
 	char end[2] = {};
 
 	if (length < sizeof(".s.PGSQL.1") - 1 || length > UNIX_PATH)
@@ -126,9 +121,12 @@ static bool may_be_ours(struct sock *bound)
 
 __hidden bool unix_watched(struct sock *bound)
 {
+	struct unix_address *address = BPF_CORE_READ((struct unix_sock *)bound, addr);
 	struct unix_name name;
 
-	if (!may_be_ours(bound))
+	if (!address ||
+		!may_be_ours((void *)address + bpf_core_field_offset(struct unix_address, name) + 2,
+			(__u32)BPF_CORE_READ(address, len) - 2))
 		return false;
 	name_of(&name, bound);
 	return name.port != 0;
@@ -188,12 +186,20 @@ __hidden bool unix_server_asked(
 	struct unix_name name;
 	void *address = NULL;
 	__u32 length = 0;
+	long text;
 
 	bpf_probe_read_kernel(&address, sizeof(address),
 		(void *)ctx + bpf_core_field_offset(struct bpf_sock_addr_kern, uaddr));
 	bpf_probe_read_kernel(&length, sizeof(length),
 		(void *)ctx + bpf_core_field_offset(struct bpf_sock_addr_kern, uaddrlen));
-	name_read(&name, address + 2, length - 2);
+	length -= 2;
+	text = bpf_probe_read_kernel_str(name.path, UNIX_PATH, address + 2);
+	if (text > 1 &&
+		text < length) /* callers may give the whole sun_path, zeroes behind its end */
+		length = (__u32)text;
+	if (!may_be_ours(address + 2, length))
+		return false;
+	name_read(&name, address + 2, length);
 	if (!name.port)
 		return false;
 	key_by_name(key, &name, client);

@@ -12,75 +12,21 @@ server's, which is on no watched port and pays like any other.
 """
 
 import argparse
-import ctypes
 import json
 import os
 import pathlib
-import platform
-import re
-import struct
 import subprocess
 import sys
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests" / "live"))
+sys.path[:0] = [str(ROOT / "tests" / "bench"), str(ROOT / "tests" / "live")]
 
-from pgcluster import PgCluster, free_port, wait_until  # noqa: E402  the path comes first
+from bpf import Nothing, Statistics, statistics  # noqa: E402  the path comes first
+from pgcluster import PgCluster, free_port  # noqa: E402
 from tracer import Tracer  # noqa: E402
 
-SYS_BPF = {"x86_64": 321, "aarch64": 280, "riscv64": 280}[platform.machine()]
-PROG_LOAD, LINK_CREATE, ENABLE_STATS = 5, 28, 32
-CGROUP_SKB, EGRESS = 8, 1
 HOOKS = ("hook_egress", "hook_ingress")
-
-
-def bpf(command, attributes):
-    """bpf(2); returns the descriptor."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    buffer = ctypes.create_string_buffer(attributes, max(len(attributes), 128))
-    fd = libc.syscall(SYS_BPF, command, buffer, len(buffer))
-    if fd < 0:
-        raise OSError(ctypes.get_errno(), f"bpf({command})")
-    return fd
-
-
-def cgroup2_root():
-    with open("/proc/mounts", encoding="utf-8") as mounts:
-        return next(line.split()[1] for line in mounts if line.split()[2] == "cgroup2")
-
-
-class Nothing:
-    """A program that does nothing, where the peek hangs: what it costs is the statistics."""
-
-    def __enter__(self):
-        code = struct.pack("<BBhi", 0xb7, 0, 0, 1) + struct.pack("<BBhi", 0x95, 0, 0, 0)
-        self.code, self.licence = ctypes.create_string_buffer(code), ctypes.create_string_buffer(b"GPL")
-        self.program = bpf(PROG_LOAD, struct.pack(
-            "<IIQQIIQII16sII", CGROUP_SKB, 2, ctypes.addressof(self.code),
-            ctypes.addressof(self.licence), 0, 0, 0, 0, 0, b"nothing", 0, EGRESS))
-        root = os.open(cgroup2_root(), os.O_RDONLY)
-        self.link = bpf(LINK_CREATE, struct.pack("<IIII", self.program, root, EGRESS, 0))
-        os.close(root)
-        return self
-
-    def __exit__(self, *_):
-        os.close(self.link)
-        os.close(self.program)
-
-
-def statistics(pid):
-    """{name of a program of the process: (runs, ns)}."""
-    ids = set()
-    for fd in os.listdir(f"/proc/{pid}/fdinfo"):
-        try:
-            with open(f"/proc/{pid}/fdinfo/{fd}", encoding="ascii") as file:
-                ids.update(map(int, re.findall(r"^prog_id:\s*(\d+)$", file.read(), re.M)))
-        except FileNotFoundError:
-            continue
-    out = subprocess.run(["/usr/sbin/bpftool", "-j", "prog"], capture_output=True, check=True).stdout
-    return {p.get("name", ""): (p.get("run_cnt", 0), p.get("run_time_ns", 0))
-            for p in json.loads(out) if p["id"] in ids}
 
 
 def pgbench(cluster, *args):
@@ -119,15 +65,13 @@ def main():
     parser.add_argument("--queries", type=int, default=20000, help="transactions in a session")
     parser.add_argument("--sessions", type=int, default=300, help="sessions of one transaction")
     args = parser.parse_args()
-    statistics_on = bpf(ENABLE_STATS, struct.pack("<I", 0))
-    with PgCluster() as cluster:
+    with Statistics(), PgCluster() as cluster:
         rows = [
             measure(cluster, "another port is watched", free_port(), args.queries),
             measure(cluster, "watched, a session runs", cluster.port, args.queries),
             measure(cluster, "watched, sessions begin", cluster.port, args.sessions, connect=True),
             measure(cluster, "watched, --no-wire", cluster.port, args.queries, "--no-wire"),
         ]
-    os.close(statistics_on)
     print(f"{'':28}{'packets':>9}{'ns/packet':>11}{'(gross)':>9}{'ns/transaction':>16}{'of its time':>13}")
     for row in rows:
         print(f"{row['what']:28}{row['runs']:9}{row['net_ns']:11.0f}{row['gross_ns']:9.0f}"
