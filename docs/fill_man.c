@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* fill_man.c: what a man page takes from the tables: options, formats, findings, columns, examples. */
+/* fill_man.c: what a man page takes from the tables: options, formats, findings, columns,
+ * keys, examples. */
 #include <stdlib.h>
 #include <string.h>
 #include <pgleaktrace/finding.h>
@@ -7,6 +8,7 @@
 
 #include "fill.h"
 #include "options.h"
+#include "view/screen_state.h"
 
 /* Text as roff takes it: a minus that can be copied, no control line by accident. */
 static void write_roff(FILE *out, const char *text)
@@ -124,11 +126,25 @@ static void write_status(FILE *out)
 	fputc('\n', out);
 }
 
+static void write_keys(FILE *out)
+{
+	for (size_t i = 0; i < key_row_count; i++) {
+		fputs(".TP\n.B \"", out);
+		write_roff(out, key_rows[i].name);
+		fputs("\"\n", out);
+		write_roff(out, key_rows[i].help);
+		if (key_rows[i].when == REPLAY)
+			fputs(" (a recording)", out);
+		fputs("\n", out);
+	}
+}
+
 const struct filler man_fillers[] = {
 	{"man-options", write_options},
 	{"man-formats", write_formats},
 	{"man-findings", write_rules},
 	{"man-columns", write_columns},
+	{"man-keys", write_keys},
 	{"man-examples", write_examples},
 	{"man-status", write_status},
 	{0},

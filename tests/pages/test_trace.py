@@ -111,6 +111,19 @@ def test_counters_rise_and_fall_by_the_slices(recording):
         assert open_now == event["args"]["connections"]
 
 
+def test_slots_are_counted_as_the_report_counts_them():
+    recording = REPLAY / "slots" / "recording.ndjson"
+    server = json.loads(report(recording, "-o", "json"))["servers"][0]
+    counters = collections.defaultdict(list)
+    for event in load(recording)["traceEvents"]:
+        if event["ph"] == "C" and "server pid" in event["name"]:
+            counters[event["name"].split(",")[0]].append((event["ts"], event["args"]["connections"]))
+    taken = counters["slots taken"]
+    assert len(taken) > 5 and taken == sorted(taken, key=lambda one: one[0])
+    assert taken[0][1] < taken[-1][1] == server["slots_used"] == 14
+    assert {most for _, most in counters["max_connections"]} == {server["max_connections"]} == {20}
+
+
 def test_connections_say_who_and_what(recording):
     for event in load(recording)["traceEvents"]:
         if event["ph"] == "X":

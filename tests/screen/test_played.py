@@ -4,6 +4,7 @@ needs no root and shows the same each time. UPDATE=1 writes the goldens anew: re
 
 import os
 import pathlib
+import random
 import re
 import shutil
 import signal
@@ -303,6 +304,24 @@ def test_a_terminal_that_is_gone_ends_it(controlling):
         line.until(b"PLAYING")
         line.cut()
         line.process.wait(PATIENCE)
+
+
+KEYS = ["j", "k", "Enter", "Left", "Right", "*", "g", "s", "r", "+", "-", "e", "d", "p", "[", "]", "{", "}", ">", "<",
+        "?", "/", "Escape", "PageUp", "PageDown", "Home", "End", "x", "BSpace"]
+
+
+def test_any_keys_at_any_size():
+    """Two hundred fingers on the keyboard, and a window that is pulled about: it lives."""
+    fingers = random.Random(5)
+    with play(recording=SLOTS) as terminal:
+        for _ in range(20):
+            terminal.press(*fingers.choices(KEYS, k=10))
+            terminal.resize(fingers.randint(5, 220), fingers.randint(2, 60))
+        terminal.resize(100, 30)
+        terminal.press("Escape", "Escape")
+        terminal.until("pgleaktrace")
+        os.kill(pid_of(terminal), signal.SIGTERM)
+        assert terminal.ended() == 0
 
 
 def test_no_flicker():
