@@ -54,7 +54,7 @@ FILLED  := docs/pgleaktrace.8 docs/completions/pgleaktrace.bash docs/completions
 FILLERS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard docs/fill*.c))
 UNITS   := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 
-.PHONY: all clean coverage demo deps install lint tools
+.PHONY: all check-analyzer check-compilers clean coverage demo deps install lint tools
 .PHONY: bench bench-screen check check-bench check-fuzz check-kernels check-live check-load
 .PHONY: check-packages check-pages check-replay check-screen check-unit
 .DELETE_ON_ERROR:
@@ -178,6 +178,18 @@ $(BUILD)/fuzz/fuzz_options: FUZZ_LINK := -Wl,--wrap=argp_parse,--wrap=argp_error
 check-fuzz: $(FUZZERS)
 	$(Q)for fuzzer in $(FUZZERS); do \
 		tests/fuzz/run.sh $$fuzzer $(FUZZ_SECONDS) || exit 1; done
+
+# All compilers that are installed; not in check, for it takes minutes.
+check-compilers: export FOR_C = $(CPPFLAGS) $(CFLAGS) $(WARNINGS)
+check-compilers: export FOR_BPF = $(BPFFLAGS)
+check-compilers: $(BUILD)/pgleaktrace
+	$(Q)tests/compilers.sh $(BUILD)
+
+# Clang's analyzer over src/: what it complains of ends it.
+check-analyzer: $(BUILD)/pgleaktrace
+	$(Q)for file in $(SOURCES); do \
+		$(CLANG) --analyze $(CPPFLAGS) -Xclang -analyzer-output=text -Xclang -analyzer-werror $$file -o /dev/null || exit 1; done
+	$(say) 'clang --analyze: clean'
 
 # Lines of src/ run by the tests that need no kernel; fails below what is demanded.
 coverage:
