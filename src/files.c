@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -67,36 +68,26 @@ static int write_all(int fd, const char *text, size_t length)
 	return 0;
 }
 
-/* A new file beside `name`, which nobody can have prepared. */
-static int temporary_beside(int folder, const char *name, char **temporary)
-{
-	int fd = -EEXIST;
-
-	for (int i = 0; fd == -EEXIST && i < 100; i++) {
-		*temporary = xasprintf("%s.%d.%d", name, (int)getpid(), i);
-		fd = openat(folder, *temporary,
-			O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-		if (fd >= 0)
-			return fd;
-		fd = -errno;
-		free(*temporary);
-	}
-	return fd;
-}
-
-/* Written whole, then put into the place of what was there: a link is replaced, not followed. */
+/*
+ * Written whole into a new file that nobody can have prepared, then put into the place of what was
+ * there: a link is replaced, not followed.
+ */
 static int replace(int folder, const char *name, const char *text, size_t length)
 {
+	unsigned int random = 0;
 	char *temporary;
-	int fd = temporary_beside(folder, name, &temporary), error;
+	int fd, error;
 
-	if (fd < 0)
-		return fd;
-	error = write_all(fd, text, length);
+	if (getrandom(&random, sizeof(random), 0) < 0)
+		return -errno;
+	temporary = xasprintf("%s.%08x", name, random);
+	fd = openat(folder, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	error = fd < 0 ? -errno : write_all(fd, text, length);
 	if (!error && (fchmod(fd, 0644) || renameat(folder, temporary, folder, name)))
 		error = -errno;
-	close(fd);
-	if (error)
+	if (fd >= 0)
+		close(fd);
+	if (fd >= 0 && error)
 		unlinkat(folder, temporary, 0);
 	free(temporary);
 	return error;

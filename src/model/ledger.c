@@ -94,6 +94,19 @@ static void totals_add(struct totals *to, const struct totals *from)
 		to->peak = from->peak;
 }
 
+/* Of what the books hold open some ended unseen, never more than they hold: in a storm two looks can
+ * miss as many and mean others, whose ends the books then tell. */
+static void take_back_unknown(struct model *model, struct ledger *ledger)
+{
+	__s64 open = ledger->totals.open > 0 ? ledger->totals.open : 0;
+	__s64 excess = (__s64)ledger->unknown - open;
+
+	if (excess <= 0)
+		return;
+	ledger->unknown -= (__u64)excess;
+	model->losses.drift -= (__u64)excess;
+}
+
 void apply_totals(struct model *model, const struct event_totals *e)
 {
 	struct ledger *ledger = ledger_get(model, &e->ledger);
@@ -105,5 +118,6 @@ void apply_totals(struct model *model, const struct event_totals *e)
 		memset(&ledger->totals, 0, sizeof(ledger->totals));
 		process_get(model, &e->ledger.process)->gone = true;
 	}
+	take_back_unknown(model, ledger);
 	series_count(model, ledger);
 }

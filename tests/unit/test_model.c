@@ -218,6 +218,33 @@ static void ended_details_are_bounded_and_counted(void **state)
 	model_free(model);
 }
 
+/* As many were missed twice running, but others: the books tell their ends after all. */
+static void an_end_that_was_seen_after_all_is_not_unseen(void **state)
+{
+	struct model *model = model_new();
+	struct ledger_key key = ledger_of(100, 1, 1);
+	struct snapshot *s;
+
+	(void)state;
+	for (int look = 0; look < 2; look++) {
+		tell_snapshot(model, 1);
+		tell_totals(model, &key, (struct totals){.attempted = 3, .opened = 3, .closed = 2, .open = 1}, false);
+		tell_snapshot(model, 0);
+	}
+	s = model_snapshot(model, &everything);
+	assert_int_equal(s->counts.unknown, 1);
+	assert_int_equal(s->losses.drift, 1);
+	snapshot_free(s);
+	tell_totals(model, &key, (struct totals){.attempted = 3, .opened = 3, .closed = 3}, true);
+	s = model_snapshot(model, &everything);
+	assert_int_equal(s->counts.unknown, 0);
+	assert_int_equal(s->counts.closed, 3);
+	assert_int_equal(s->counts.open, 0);
+	assert_int_equal(s->losses.drift, 0);
+	snapshot_free(s);
+	model_free(model);
+}
+
 static void an_empty_model_has_an_empty_snapshot(void **state)
 {
 	struct model *model = model_new();
@@ -240,6 +267,7 @@ int main(void)
 		cmocka_unit_test(a_socket_may_connect_again),
 		cmocka_unit_test(a_closed_ledger_that_comes_again_adds_up),
 		cmocka_unit_test(ended_details_are_bounded_and_counted),
+		cmocka_unit_test(an_end_that_was_seen_after_all_is_not_unseen),
 		cmocka_unit_test(an_empty_model_has_an_empty_snapshot),
 	};
 
