@@ -66,3 +66,21 @@ __hidden void ledger_raise_open(struct totals *totals)
 			break;
 	}
 }
+
+/* One less; `held`: a client still has the descriptor. */
+__hidden void ledger_end(struct totals *totals, enum ending ending, bool held)
+{
+	if (ending == ENDING_CLOSED)
+		__sync_fetch_and_add(&totals->closed, 1);
+	else if (ending == ENDING_ABANDONED)
+		__sync_fetch_and_add(&totals->abandoned, 1);
+	else if (ending == ENDING_REFUSED)
+		__sync_fetch_and_add(&totals->refused, 1);
+	else if (ending == ENDING_HUNG_UP)
+		__sync_fetch_and_add(&totals->hung_up, 1);
+	else
+		__sync_fetch_and_add(&totals->unknown, 1);
+	__sync_fetch_and_add(&totals->open, -1);
+	if (held)
+		__sync_fetch_and_add(&totals->held, 1);
+}

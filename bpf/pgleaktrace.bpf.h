@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
  * pgleaktrace.bpf.h: what the files of bpf/ share. Every map belongs to one file; the others reach
- * it through the functions below (__hidden: inlined by the verifier, invisible outside).
+ * it through the functions below (__hidden: verified where they are called, invisible outside).
  *
  *   hooks.bpf.c       every kernel hook, one line each: the table of contents
  *   connection.bpf.c  the life of a connection            owns: connections, adopting
+ *   ending.bpf.c      … and its one end: how, by whom, a refusal or not
+ *   socket.bpf.c      what a TCP socket says of itself
  *   ledger.bpf.c      the books per process and server    owns: ledgers, untracked
  *   process.bpf.c     who a process is                    owns: processes, exec_marks, scratch
  *   scope.bpf.c       whose connections count             owns: scope
@@ -75,8 +77,6 @@ enum loss {
 };
 
 /* connection.bpf.c */
-bool port_watched(__u16 port);
-bool connection_watched(struct sock *sk);
 void connection_attempt(struct sock *sk, __u64 cookie);
 void connection_transition(struct sock *sk, int oldstate, int newstate);
 void connection_called_back(struct sock *sk, int oldstate, int newstate);
@@ -86,7 +86,19 @@ void connection_adopt(struct sock *sk, struct task_struct *holder);
 void connection_repair(struct sock *sk, struct connection *conn);
 struct connection *connection_of_packet(struct bpf_sock *sk);
 void connection_speaks(struct bpf_sock *sk, struct connection *conn);
+bool connection_step(struct connection *conn, enum phase from, enum phase to);
+
+/* ending.bpf.c */
+void ending_failed(struct sock *sk, struct connection *conn, enum manner manner, int error);
+void ending_by_owner(struct sock *sk, struct connection *conn, enum manner manner);
+void ending_by_server(struct sock *sk, struct connection *conn, enum manner manner, bool gone);
+void ending_released(struct sock *sk, struct connection *conn);
+
+/* socket.bpf.c */
+bool port_watched(__u16 port);
+bool connection_watched(struct sock *sk);
 __u64 connection_cookie(struct sock *sk);
+void connection_server(struct sock *sk, struct server_key *server);
 void connection_local(struct sock *sk, __u8 *address, __u16 *port);
 void connection_remote(struct sock *sk, __u8 *address, __u16 *port);
 __u16 address_family(const __u8 *address);
@@ -95,6 +107,7 @@ __u16 address_family(const __u8 *address);
 struct totals *ledger_find(const struct connection *conn);
 struct totals *ledger_open(struct connection *conn);
 void ledger_raise_open(struct totals *totals);
+void ledger_end(struct totals *totals, enum ending ending, bool held);
 
 /* process.bpf.c */
 void process_key_of(struct task_struct *task, struct process_key *key);

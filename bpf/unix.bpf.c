@@ -44,11 +44,6 @@ __hidden struct unix_connection *unix_find(__u64 cookie)
 	return cookie ? bpf_map_lookup_elem(&unix_connections, &cookie) : NULL;
 }
 
-static bool step(struct unix_connection *conn, enum phase from, enum phase to)
-{
-	return __sync_val_compare_and_swap(&conn->base.phase, from, to) == from;
-}
-
 static void forget(struct unix_connection *conn)
 {
 	__u64 cookie = conn->cookie;
@@ -80,7 +75,7 @@ __hidden void unix_open(struct unix_connection *conn, struct sock *server_end)
 		!unix_server_of(&conn->base.ledger.server, server_end))
 		return;
 	conn->base.opened_at = bpf_ktime_get_boot_ns();
-	if (!step(conn, PHASE_CONNECTING, PHASE_OPEN))
+	if (!connection_step(&conn->base, PHASE_CONNECTING, PHASE_OPEN))
 		return;
 	totals = ledger_open(&conn->base);
 	if (totals) {
@@ -102,7 +97,7 @@ __hidden void unix_fail(struct unix_connection *conn, enum manner manner)
 	};
 	struct totals *totals;
 
-	if (!step(conn, PHASE_CONNECTING, PHASE_ENDED))
+	if (!connection_step(&conn->base, PHASE_CONNECTING, PHASE_ENDED))
 		return;
 	unix_server_failed(&conn->base.ledger.server);
 	event.ledger = conn->base.ledger;
@@ -114,19 +109,6 @@ __hidden void unix_fail(struct unix_connection *conn, enum manner manner)
 	__builtin_memcpy(event.comm, conn->base.comm, sizeof(event.comm));
 	output_detail(&event, sizeof(event));
 	forget(conn);
-}
-
-static void book(struct totals *totals, enum ending ending, bool held)
-{
-	switch (ending) {
-	case ENDING_CLOSED: __sync_fetch_and_add(&totals->closed, 1); break;
-	case ENDING_ABANDONED: __sync_fetch_and_add(&totals->abandoned, 1); break;
-	case ENDING_HUNG_UP: __sync_fetch_and_add(&totals->hung_up, 1); break;
-	default: __sync_fetch_and_add(&totals->unknown, 1); break;
-	}
-	__sync_fetch_and_add(&totals->open, -1);
-	if (held)
-		__sync_fetch_and_add(&totals->held, 1);
 }
 
 __hidden void unix_end(struct unix_connection *conn, const struct unix_ending *how)
@@ -143,7 +125,7 @@ __hidden void unix_end(struct unix_connection *conn, const struct unix_ending *h
 	struct task_struct *task = how->task;
 	struct totals *totals;
 
-	if (!step(conn, PHASE_OPEN, how->held ? PHASE_HELD : PHASE_ENDED))
+	if (!connection_step(&conn->base, PHASE_OPEN, how->held ? PHASE_HELD : PHASE_ENDED))
 		return;
 	if (task) {
 		process_key_of(task, &event.closer);
@@ -153,7 +135,7 @@ __hidden void unix_end(struct unix_connection *conn, const struct unix_ending *h
 	}
 	totals = ledger_find(&conn->base);
 	if (totals)
-		book(totals, how->ending, how->held);
+		ledger_end(totals, how->ending, how->held);
 	output_detail(&event, sizeof(event));
 	if (!how->held)
 		forget(conn);
@@ -169,7 +151,7 @@ __hidden void unix_release(struct unix_connection *conn)
 	};
 	struct totals *totals;
 
-	if (!step(conn, PHASE_HELD, PHASE_ENDED))
+	if (!connection_step(&conn->base, PHASE_HELD, PHASE_ENDED))
 		return;
 	totals = ledger_find(&conn->base);
 	if (totals)

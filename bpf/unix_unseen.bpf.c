@@ -50,13 +50,7 @@ static void count(struct connection *conn, enum ending ending)
 	__sync_fetch_and_add(&totals->attempted, 1);
 	__sync_fetch_and_add(&totals->opened, 1);
 	ledger_raise_open(totals);
-	if (ending == ENDING_CLOSED)
-		__sync_fetch_and_add(&totals->closed, 1);
-	else if (ending == ENDING_HUNG_UP)
-		__sync_fetch_and_add(&totals->hung_up, 1);
-	else
-		__sync_fetch_and_add(&totals->unknown, 1);
-	__sync_fetch_and_add(&totals->open, -1);
+	ledger_end(totals, ending, false);
 }
 
 static void tell(struct unseen *room, enum ending ending)
