@@ -13,6 +13,7 @@
 #include "stream/library.h"
 
 #define SECTIONS_MOST 512
+#define NAMES_MOST    (64 * 1024)
 #define INFO_MOST     (256 * 1024)
 
 static bool read_at(int fd, void *to, size_t size, __u64 at)
@@ -20,53 +21,68 @@ static bool read_at(int fd, void *to, size_t size, __u64 at)
 	return pread(fd, to, size, (off_t)at) == (ssize_t)size;
 }
 
+/* A piece of the file, a NUL behind it; NULL: there is none, or it is too long. Caller frees. */
+static char *piece(int fd, __u64 at, __u64 size, __u64 most)
+{
+	char *bytes = size && size <= most ? xcalloc(1, size + 1) : NULL;
+
+	if (bytes && read_at(fd, bytes, size, at))
+		return bytes;
+	free(bytes);
+	return NULL;
+}
+
+static bool is_info(const Elf64_Shdr *section, const char *names, __u64 size)
+{
+	return section->sh_name < size && !strcmp(names + section->sh_name, ".go.buildinfo");
+}
+
 static bool find_section(int fd, const Elf64_Ehdr *elf, Elf64_Shdr *out)
 {
-	Elf64_Shdr names;
-	char name[16];
+	Elf64_Shdr *all = NULL, *named;
+	char *names = NULL;
+	bool found = false;
 
-	if (elf->e_shentsize != sizeof(*out) || elf->e_shnum > SECTIONS_MOST ||
-		!read_at(fd, &names, sizeof(names),
-			elf->e_shoff + (__u64)elf->e_shstrndx * sizeof(names)))
-		return false;
-	for (unsigned i = 0; i < elf->e_shnum; i++)
-		if (read_at(fd, out, sizeof(*out), elf->e_shoff + i * sizeof(*out)) &&
-			read_at(fd, name, 14, names.sh_offset + out->sh_name) &&
-			!memcmp(name, ".go.buildinfo", 14))
-			return true;
-	return false;
+	if (elf->e_shentsize == sizeof(*all) && elf->e_shstrndx < elf->e_shnum)
+		all = (void *)piece(fd, elf->e_shoff, elf->e_shnum * sizeof(*all),
+			SECTIONS_MOST * sizeof(*all));
+	named = all ? &all[elf->e_shstrndx] : NULL;
+	if (named)
+		names = piece(fd, named->sh_offset, named->sh_size, NAMES_MOST);
+	for (unsigned i = 0; names && i < elf->e_shnum && !found; i++) {
+		found = is_info(&all[i], names, named->sh_size);
+		*out = all[i];
+	}
+	free(names);
+	free(all);
+	return found;
 }
 
 /* The section as text: what is no text in it (lengths, magic) matters not. */
-static char *read_info(int fd)
+char *buildinfo_read(int exe)
 {
 	Elf64_Ehdr elf;
 	Elf64_Shdr section;
 	char *info;
 
-	if (!read_at(fd, &elf, sizeof(elf), 0) || memcmp(elf.e_ident, ELFMAG, SELFMAG) ||
-		elf.e_ident[EI_CLASS] != ELFCLASS64 || !find_section(fd, &elf, &section) ||
-		section.sh_size > INFO_MOST || !section.sh_size)
+	if (!read_at(exe, &elf, sizeof(elf), 0) || memcmp(elf.e_ident, ELFMAG, SELFMAG) ||
+		elf.e_ident[EI_CLASS] != ELFCLASS64 || !find_section(exe, &elf, &section))
 		return NULL;
-	info = xcalloc(1, section.sh_size + 1);
-	if (!read_at(fd, info, section.sh_size, section.sh_offset)) {
-		free(info);
-		return NULL;
-	}
-	for (size_t i = 0; i < section.sh_size; i++)
+	info = piece(exe, section.sh_offset, section.sh_size, INFO_MOST);
+	for (size_t i = 0; info && i < section.sh_size; i++)
 		if (!info[i])
 			info[i] = ' ';
 	return info;
 }
 
-bool buildinfo_module(int exe, const char *module, char *version, size_t size)
+bool buildinfo_module(const char *info, const char *module, char *version, size_t size)
 {
-	char *info = read_info(exe), wanted[128], *at;
+	char wanted[128];
 	bool found = false;
 
 	snprintf(wanted, sizeof(wanted), "dep\t%s", module);
-	for (at = info; at && !found && (at = strstr(at, wanted)); at++) {
-		char *end = at + strlen(wanted);
+	for (const char *at = info; !found && (at = strstr(at, wanted)); at++) {
+		const char *end = at + strlen(wanted);
 
 		end += strcspn(end, "\t\n"); /* pgx/v5 */
 		if (at[strlen(wanted)] != '\t' && at[strlen(wanted)] != '/')
@@ -75,6 +91,5 @@ bool buildinfo_module(int exe, const char *module, char *version, size_t size)
 		snprintf(version, size, "%.*s", *end == '\t' ? (int)strcspn(end + 1, "\t\n") : 0,
 			end + 1);
 	}
-	free(info);
 	return found;
 }

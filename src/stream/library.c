@@ -63,13 +63,15 @@ static void look_at_mapped(struct search *s, const char *path)
 /* "7f…-7f… r-xp 00000000 08:01 1234    /usr/lib/…/libpq.so.5.15" */
 static void look_at_maps(struct search *s)
 {
-	char path[64], last[4096] = "", *line = NULL;
+	char path[64], last[4096] = "", buffer[16384], *line = NULL;
 	size_t size = 0;
 	unsigned lines = 0;
 	FILE *maps;
 
 	snprintf(path, sizeof(path), "%s/maps", s->query->proc);
 	maps = fopen(path, "re");
+	if (maps) /* stdio would read a quarter of a page at a time */
+		setvbuf(maps, buffer, _IOFBF, sizeof(buffer));
 	while (maps && lines++ < MAPS_MOST && getline(&line, &size, maps) > 0) {
 		char *name = strchr(line, '/');
 
@@ -143,17 +145,21 @@ static void look_at_java(struct search *s)
 static void look_at_modules(struct search *s)
 {
 	char path[64], version[64];
+	char *info;
 	int exe;
 
 	snprintf(path, sizeof(path), "%s/exe", s->query->proc);
 	exe = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	for (size_t i = 0; exe >= 0 && i < library_count; i++)
+	if (exe < 0)
+		return;
+	info = buildinfo_read(exe);
+	for (size_t i = 0; info && i < library_count; i++)
 		if (library_rows[i].module &&
-			buildinfo_module(exe, library_rows[i].module, version, sizeof(version)))
+			buildinfo_module(info, library_rows[i].module, version, sizeof(version)))
 			found(s, &library_rows[i],
 				xasprintf("%s %s", library_rows[i].module, version));
-	if (exe >= 0)
-		close(exe);
+	free(info);
+	close(exe);
 }
 
 /* The first folder from `from` upwards that has node_modules. Caller frees. */

@@ -29,7 +29,9 @@ struct library_facts {
 void library_look(struct library_facts *out, const struct library_query *query);
 void library_facts_free(struct library_facts *facts);
 
-/* buildinfo.c: does the Go program behind this descriptor use the module? Then its version. */
-bool buildinfo_module(int exe, const char *module, char *version, size_t size);
+/* buildinfo.c: the modules of the Go program behind this descriptor; NULL: it is none. Caller frees. */
+char *buildinfo_read(int exe);
+/* Is the module among them? Then its version. */
+bool buildinfo_module(const char *info, const char *module, char *version, size_t size);
 
 #endif

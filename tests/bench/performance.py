@@ -68,7 +68,8 @@ def own_promises(result):
            verdict(mine if tcplife else None, tcplife or 0))
     yield at_most("kernel time per connection", find(result, "kernel", OURS, "kernel_us"), 1.5, "µs", 2)
     yield at_most("reader time per connection", find(result, "kernel", OURS, "reader_us"), 1.0, "µs", 2)
-    yield at_most("resident at 1,000 connections", find(small, "resident", "rss_mb"), 8, "MB")
+    what, said, kind = at_most("resident at 1,000 connections", find(small, "resident", "rss_mb"), 8, "MB")
+    yield what, f"{said}, of it {number(find(small, 'resident', 'ring_mb'))} the ring buffer, mapped twice", kind
     idle = find(result, "watching", "idle", "cpu_percent")
     yield at_most("CPU while nothing is open", idle, 1, "% of a core", 2)
     for row in find(result, "watching", "looks") or ():
@@ -144,13 +145,15 @@ def resident_section(result):
     rows = [("nothing open", result["watching"]["idle"])]
     rows += [(f"{r['connections']:,} of {r['holders']:,}" + (f", {r['bystanders']:,} beside" if r["bystanders"] else ""),
               r["resident"]) for r in result["watching"]["looks"]]
-    cells = [(what, f"{r['cpu_percent']:.2f}", number(r["rss_mb"]), number(r["own_mb"]), number(r["peak_mb"]),
+    cells = [(what, f"{r['cpu_percent']:.2f}", number(r["rss_mb"]), number(r["ring_mb"]), number(r["own_mb"]),
+              number(r["peak_mb"]),
               number(r["maps_mb"])) for what, r in rows]
     return ["", "## While watching", "",
             "`-d 1h` with nothing happening. A look's period adapts: it is `-i`, or longer, so that looking takes at most",
-            "1 % of a core. *own*: of it not shared with other processes; *peak*: at start-up, while the kernel's types",
-            "are read; *maps*: kernel memory of the BPF maps.", "",
-            *table(("connections", "CPU %", "resident MB", "own MB", "peak MB", "maps MB"), cells)]
+            "1 % of a core. Of what is resident, *ring*: the ring buffer, kernel memory that is mapped twice in a row and",
+            "counts twice here; *own*: the heap and what else no other process shares. The rest are libraries. *Peak*:",
+            "at start-up, while the kernel's types are read; *maps*: kernel memory of the BPF maps, the ring among them.", "",
+            *table(("connections", "CPU %", "resident MB", "ring MB", "own MB", "peak MB", "maps MB"), cells)]
 
 
 def first_section(result):

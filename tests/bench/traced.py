@@ -16,6 +16,9 @@ WORKS = {   # name → (promise: at most this much more CPU, unit)
 }
 
 
+PEER_ROUNDS = 5     # a peer's start takes seconds: they are in the first rounds only
+
+
 def sized(smoke):
     """How much of each is one run: about half a second, or hardly anything."""
     return {"pgbench -S": 400 if smoke else 12000, "pgbench -C": 20 if smoke else 350,
@@ -54,7 +57,7 @@ def rounds_of(work, port, tracers, machine, groups, folder, rounds):
     runs = {name: [] for name in ("none", *(t.name for t in tracers))}
     work()      # caches warm, tables read
     for number in range(rounds):
-        order = [None, *tracers]
+        order = [None, *(t for t in tracers if not t.package or number < PEER_ROUNDS)]
         for tracer in order if number % 2 == 0 else reversed(order):
             if tracer is None:
                 runs["none"].append(machine.run(work, groups["work"]))

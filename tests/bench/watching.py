@@ -22,6 +22,7 @@ from pgcluster import free_port
 #        connections, holders, processes beside × 50 descriptors
 CROWDS = ((1000, 1, 0), (1000, 100, 0), (1000, 1000, 0), (1000, 100, 2000), (10000, 1000, 0), (50000, 1000, 0))
 CROWDS_SMOKE = ((50, 5, 20),)
+LONGEST = 40.0      # seconds to wait for a look
 BUDGET_MS = 4000    # one command's repetitions; at least one, at most seven
 
 
@@ -101,7 +102,7 @@ def look(tools, program, listings, machine, floor, shape):
             except FileNotFoundError:
                 peer.why_not = f"not installed (Debian: {peer.package})"
         row["floor_ms"] = floor.measure(5)
-        row["resident"] = resident(program, port, machine, 1.0 if shape[0] < 100 else 4.0)
+        row["resident"] = resident(program, port, machine, shape[0] < 100)
         actor.finish()
     return row
 
@@ -111,8 +112,20 @@ def status_kb(pid, key):
         return int(re.search(rf"^{key}:\s+(\d+)", file.read(), re.M)[1])
 
 
-def resident(program, port, machine, seconds):
-    """CPU and memory while watching with nothing happening: %, of a core, over `seconds` and more."""
+def ring_kb(pid):
+    """Of what is resident, the ring buffer: kernel memory that libbpf maps twice in a row."""
+    total, ours = 0, False
+    with open(f"/proc/{pid}/smaps", encoding="utf-8", errors="replace") as file:
+        for line in file:
+            if re.match(r"[0-9a-f]+-[0-9a-f]+ ", line):
+                ours = "bpf-map" in line
+            elif ours and line.startswith("Rss:"):
+                total += int(line.split()[1])
+    return total
+
+
+def resident(program, port, machine, smoke):
+    """CPU and memory while watching with nothing happening: % of a core, over whole periods of looks."""
     group = next(g for g in machine.groups if g.path.endswith("-tracer"))
     argv = [program, "-P", str(port), "-d", "1h", "-o", "json"]
     with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
@@ -120,13 +133,16 @@ def resident(program, port, machine, seconds):
         process.stderr.readline()       # "watching port"
         time.sleep(0.2)
         used, start = group.used(), time.monotonic()
-        time.sleep(seconds)
-        first = group.used() - used     # one look at least
-        # Looks get rarer as they cost more: what counts is the mean over whole periods of them.
+        time.sleep(1.3)                 # until the first look by the timer is over
+        look = group.used() - used
+        # Looks get rarer as they cost more: from the end of this one to the end of the next.
+        used, start = group.used(), time.monotonic()
+        time.sleep(0.5 if smoke else min(LONGEST, max(4.0, 100 * look + 1)))
         wall = time.monotonic() - start
-        row = {"cpu_percent": 100 * first / wall, "seconds": wall,
+        row = {"cpu_percent": 100 * (group.used() - used) / wall, "seconds": wall,
                "rss_mb": status_kb(process.pid, "VmRSS") / 1024,
                "own_mb": status_kb(process.pid, "RssAnon") / 1024,
+               "ring_mb": ring_kb(process.pid) / 1024,
                "peak_mb": status_kb(process.pid, "VmHWM") / 1024,
                "maps_mb": maps_memory(process.pid) / 1e6}
         process.terminate()
@@ -209,6 +225,6 @@ def measure(root, tools, program, listings, tracers, machine, folder, smoke):
     finally:
         floor.close()
     none = free_port()
-    return {"looks": rows, "idle": resident(program, none, machine, 1.0 if smoke else 5.0),
+    return {"looks": rows, "idle": resident(program, none, machine, smoke),
             "once_empty": listing([program, "--once", "-P", str(none)], machine),
             "first_event": starts(tracers, machine, folder, smoke)}
