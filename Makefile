@@ -54,7 +54,7 @@ FILLED  := docs/pgleaktrace.8 docs/completions/pgleaktrace.bash docs/completions
 FILLERS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard docs/fill*.c))
 UNITS   := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 
-.PHONY: all check-analyzer check-compilers clean coverage demo deps install lint tools
+.PHONY: all check-analyzer check-compilers clean coverage demo deps install lint soak tools
 .PHONY: bench bench-screen check check-bench check-fuzz check-kernels check-live check-load
 .PHONY: check-packages check-pages check-replay check-screen check-unit
 .DELETE_ON_ERROR:
@@ -155,6 +155,10 @@ check-pages: $(BUILD)/pgleaktrace
 # dist, static and deb, each built and tried: by hand, before a release; needs the distribution's mirror.
 check-release:
 	$(Q)PGLEAKTRACE=$(BUILD)/pgleaktrace $(PYTHON) -m pytest -q tests/release
+
+# A million connections by 20,000 processes, and what the tracer holds meanwhile: by hand, some minutes.
+soak: $(BUILD)/pgleaktrace tools
+	$(Q)BUILD=$(BUILD) PGLEAKTRACE=$(BUILD)/pgleaktrace $(PYTHON) tests/soak.py
 
 check-packages: all
 	$(Q)BUILD=$(BUILD) PGLEAKTRACE=$(BUILD)/pgleaktrace $(PYTHON) -m pytest -q tests/packages

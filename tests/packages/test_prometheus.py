@@ -51,3 +51,15 @@ def test_dashboard_is_whole():
     variables = {v["name"] for v in data["templating"]["list"]}
     used = set(re.findall(r"\$(\w+)", " ".join(expressions()))) - {"__rate_interval"}
     assert used == variables - {"datasource"} == {"instance", "script"}
+
+
+def test_promtool_reads_what_the_fleet_page_shows(tmp_path):
+    need("promtool", "prometheus")
+    blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "FLEET.md").read_text(), re.S)
+    assert len(blocks) == 2
+    for number, block in enumerate(blocks):
+        path = tmp_path / f"{number}.yml"
+        path.write_text(block)
+        agent = ["--agent"] if "feature=agent" in block else []
+        run = subprocess.run(["promtool", "check", "config", *agent, path], capture_output=True, text=True, check=False)
+        assert run.returncode == 0, run.stdout + run.stderr
