@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""docs/TRUST.md names tests and commands: each must be there."""
+
+import re
+
+from shipped import ROOT
+
+
+def text():
+    return (ROOT / "docs" / "TRUST.md").read_text(encoding="utf-8")
+
+
+def test_each_test_that_is_named_is_there():
+    named = re.findall(r"`(tests/[\w/.]+)(?:::(\w+))?`", text())
+    assert len(named) > 30
+    for path, test in named:
+        assert (ROOT / path).exists(), path
+        if test:
+            assert f"def {test}(" in (ROOT / path).read_text(encoding="utf-8"), f"{path}::{test}"
+
+
+def test_each_command_is_a_target():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for command in re.findall(r"`(?:sudo )?make ([^`]*)`", text()):
+        for target in (word for word in command.split('"')[0].split() if "=" not in word):
+            assert re.search(rf"^{target}:", makefile, re.M), target
