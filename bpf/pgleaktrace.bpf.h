@@ -11,7 +11,6 @@
  *   process.bpf.c     who a process is                    owns: processes, exec_marks, scratch
  *   scope.bpf.c       whose connections count             owns: scope
  *   path.bpf.c        a path's components
- *   place.bpf.c       where a unix socket lies
  *   wire.bpf.c        what both ends say until the session has started, and the client's last word;
  *                     owns: wires. wire_parse.h is the protocol, the same in the tests
  *   snapshot.bpf.c    one look at all that is open        owns: listeners
@@ -134,9 +133,6 @@ struct path_walk { /* up to the root; in a map's value, filled by path_component
 
 __u32 path_components(
 	struct path_walk *walk, char *tail, __u32 from, struct path *path, struct path *root);
-
-/* place.bpf.c */
-__u32 place_of(struct sock *sk, struct server_key *key, char path[EVENT_UNIX_PATH]);
 
 /* wire.bpf.c */
 void wire_egress(struct bpf_sock *sk, struct __sk_buff *skb);

@@ -117,8 +117,7 @@ static __noinline void unix_server_end(
 
 	if (!own)
 		return;
-	end.path_length = place_of(sk, &end.local, end.path);
-	if (!end.path_length)
+	if (!unix_server_of(&end.local, sk))
 		return;
 	peer = own->peer;
 	if (peer)

@@ -80,14 +80,14 @@ struct file; /* snapshot.bpf.c: only handed on to bpf_sock_from_file() */
 struct qstr { /* path.bpf.c */
 	const unsigned char *name;
 };
-struct super_block { /* place.bpf.c */
+struct super_block { /* unix_name.bpf.c */
 	unsigned int s_dev;
 };
-struct inode { /* place.bpf.c: a unix socket file's number and device */
+struct inode { /* unix_name.bpf.c: a unix socket file's number and device */
 	unsigned long i_ino;
 	struct super_block *i_sb;
 };
-struct dentry { /* path.bpf.c, place.bpf.c */
+struct dentry { /* path.bpf.c, unix_name.bpf.c */
 	struct dentry *d_parent;
 	struct qstr d_name;
 	struct inode *d_inode;
@@ -105,15 +105,15 @@ struct path { /* path.bpf.c */
 	struct dentry *dentry;
 };
 struct sockaddr; /* unix_name.bpf.c */
-struct sockaddr_un { /* place.bpf.c */
+struct sockaddr_un { /* unix_name.bpf.c */
 	unsigned short sun_family;
 	char sun_path[108];
 };
-struct unix_address { /* place.bpf.c: len counts sun_family too */
+struct unix_address { /* unix_name.bpf.c: len counts sun_family too */
 	int len;
 	struct sockaddr_un name[1];
 };
-struct unix_sock { /* place.bpf.c, snapshot.bpf.c: `peer` is the other end */
+struct unix_sock { /* unix_name.bpf.c, snapshot.bpf.c: `peer` is the other end */
 	struct sock sk;
 	struct unix_address *addr;
 	struct path path;

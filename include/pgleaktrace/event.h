@@ -162,8 +162,6 @@ struct process_capture {
 	char tail[];
 };
 
-#define EVENT_UNIX_PATH 128 /* sockaddr_un.sun_path is 108; a power of two is a mask */
-
 /*
  * A server's socket as the snapshot finds it; never leaves src/stream/, which tells postmasters,
  * backends and relays apart. EVENT_SERVER: it listens; EVENT_BACKEND: it was accepted.
@@ -178,9 +176,6 @@ struct server_capture {
 	__u16 client_port;
 	__u8 state;   /* as event_backend.state */
 	__u8 unused[5];
-	char path[EVENT_UNIX_PATH]; /* unix: as it was bound; abstract: begins with NUL */
-	__u32 path_length;
-	__u32 unused2;
 };
 
 /* An ancestor that was alive when a process was looked up in /proc. */
@@ -478,7 +473,7 @@ _Static_assert(sizeof(struct server_key) == 24, "server_key");
 _Static_assert(sizeof(struct ledger_key) == 40, "ledger_key");
 _Static_assert(sizeof(struct totals) == 96, "totals");
 _Static_assert(sizeof(struct process_capture) == 96, "process_capture");
-_Static_assert(sizeof(struct server_capture) == 248, "server_capture");
+_Static_assert(sizeof(struct server_capture) == 112, "server_capture");
 _Static_assert(sizeof(struct event_open) == 112, "event_open");
 _Static_assert(sizeof(struct event_fail) == 104, "event_fail");
 _Static_assert(sizeof(struct event_end) == 144, "event_end");

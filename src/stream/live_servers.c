@@ -265,18 +265,6 @@ static const char *put(char **to, const char *text)
 	return at;
 }
 
-static void push_place(struct live *live, const struct server_capture *c)
-{
-	union event event = {.place = {.head = {EVENT_PLACE, sizeof(event.place), c->head.time},
-				     .key = c->local}};
-	char *arena = xmemdup(c->path, c->path_length);
-
-	if (!c->path[0])
-		arena[0] = '@';
-	event.place.path = arena;
-	live_push_owned(live, &event, arena);
-}
-
 static void push_server(struct live *live, const struct server_capture *c)
 {
 	const struct host_server *server = server_get(live, &c->holder);
@@ -296,7 +284,7 @@ static void push_server(struct live *live, const struct server_capture *c)
 	char *to = arena;
 
 	if (c->local.family == AF_UNIX)
-		push_place(live, c);
+		live_unix_place(live, &c->local);
 	event.server.program = put(&to, program);
 	event.server.data_directory = put(&to, data);
 	event.server.container = put(&to, server->container);
