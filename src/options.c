@@ -44,7 +44,11 @@ enum key {
 const struct argp_option options_rows[] = {
 	{0, 0, 0, 0, "What to watch, and for how long:", 1},
 	{"port", 'P', "PORT[,PORT…]", 0, "PostgreSQL's port (default 5432)", 1},
-	{"unix", KEY_UNIX, "on|off", 0, "unix sockets of these ports too (default on)", 1},
+	{"unix", KEY_UNIX, "on|off", 0,
+		"unix sockets of these ports too (default on): opened, closed and abandoned are "
+		"exact, "
+		"refusals and bytes are not seen there",
+		1},
 	{"duration", 'd', "TIME", 0, "report after TIME: 30, 30s, 5m, 2h (default: until Ctrl-C)",
 		1},
 	{"once", KEY_ONCE, 0, 0, "report what is open now, at once", 1},

@@ -10,7 +10,7 @@ import pytest
 
 from actors import Actor, node_script, python_script
 from pgcluster import PgCluster, wait_until
-from tracer import Tracer, expect
+from tracer import WITHOUT_CGROUP2, Tracer, expect
 
 
 @pytest.fixture
@@ -177,15 +177,12 @@ def wait_backends_gone(cluster):
                "the backends are gone")
 
 
-# A mount namespace without cgroup2: then connect() can't be hooked, as before Linux 6.7.
-WITHOUT_HOOKS = ("unshare", "-m", "sh", "-c", "umount -a -t cgroup2 && exec \"$@\"", "sh")
-
-
 def test_without_hooks_what_comes_and_goes_is_counted_at_its_backend_s_end(cluster, env):
+    """Without cgroup2 connect() can't be hooked, as before Linux 6.7."""
     script = cluster.folder + "/select.sql"
     with open(script, "w", encoding="ascii") as file:
         file.write("SELECT 1;\n")
-    with unix_tracer(cluster, "-i", "2s", prefix=WITHOUT_HOOKS) as tracer:
+    with unix_tracer(cluster, "-i", "2s", prefix=WITHOUT_CGROUP2) as tracer:
         with Actor(["pgbench", "-C", "-n", "-c", "4", "-t", "20", "-f", script], env=env,
                    stderr=subprocess.DEVNULL) as bench:
             assert bench.finish() == 0

@@ -16,7 +16,7 @@ import pytest
 
 from actors import Actor, Sink, node_script, python_script, tool
 from pgcluster import PgCluster, wait_until
-from tracer import Tracer, expect
+from tracer import WITHOUT_CGROUP2, Tracer, expect, tracer_path
 
 LOCAL = "127.0.0.1"
 TOO_MANY = "sorry, too many clients already"
@@ -190,6 +190,19 @@ def test_no_wire(postgres):
     assert not {"user", "database", "sqlstate", "backend_pid"} & known(row)
     for row in report.connections():    # an open one's user can still come from its backend's title
         assert not {"application", "sqlstate", "purpose", "encryption"} & known(row)
+
+
+def test_without_cgroup2_it_says_so_and_infers(postgres):
+    check = subprocess.run([*WITHOUT_CGROUP2, tracer_path(), "--check"], capture_output=True, text=True,
+                           check=False)
+    assert check.returncode == 0
+    assert re.search(r"^missing +cgroup2, to read refusals.*refusals are inferred", check.stderr, re.M)
+    with FullServer() as cluster, Tracer(cluster.port, prefix=WITHOUT_CGROUP2) as tracer:
+        pid = turned_away(cluster)
+        report = tracer.stop()
+    expect(report.process(pid), opened=1, refused=1)
+    (row,) = report.process(pid)["connection_list"]
+    assert row["refusal_inferred"] is True and not {"user", "sqlstate"} & known(row)
 
 
 def test_no_wire_sessions_are_not_refusals(cluster):

@@ -131,6 +131,10 @@ def assert_schema(data):
         jsonschema.validate(data, json.load(file))
 
 
+# A mount namespace without cgroup2: nothing can be hooked there.
+WITHOUT_CGROUP2 = ("unshare", "-m", "sh", "-c", "umount -a -t cgroup2 && exec \"$@\"", "sh")
+
+
 class Tracer:
     """One run of the tracer over a port, its output in files so that it can never block."""
 
