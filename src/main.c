@@ -165,7 +165,7 @@ static int run(const struct options *o, FILE *out, struct loop *loop)
 	int recorded, error = run_loop(loop, &recorded);
 	char why[512];
 
-	if (loop->command && loop->command->exec_error) {
+	if (o->command && loop->command->exec_error) {
 		snprintf(why, sizeof(why), "cannot run %s: %s", o->command[0], strerror(-error));
 		return fail(o, out, command_status(loop->command), why);
 	}

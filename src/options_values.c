@@ -153,9 +153,11 @@ void parse_rule(struct argp_state *state, struct options *o, const char *text)
 
 	snprintf(id, sizeof(id), "%.*s", equals ? (int)(equals - text) : 31, text);
 	rule = rule_find(id);
-	if (!equals || rule == RULES)
+	if (!equals || rule == RULES) {
 		argp_error(state, "--rule %s: ID=off, ID=on or ID=N; --explain rules names them",
 			text);
+		return;
+	}
 	o->rules.off[rule] = !strcmp(equals + 1, "off");
 	if (o->rules.off[rule] || !strcmp(equals + 1, "on"))
 		return;
