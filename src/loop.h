@@ -80,7 +80,7 @@ int timer_open(__u64 ns, bool repeats);
 int timer_set(int fd, __u64 ns, bool repeats);
 
 /* How long after a look that took `cost` of CPU the next one comes: `interval`, or later, so that
- * looking never takes more than 1 % of a core. All in ns. */
+ * watching an idle host never takes more than 1 % of a core. All in ns. */
 __u64 look_period(__u64 interval, __u64 cost);
 
 /* Reads away what made a timer or an eventfd readable. */

@@ -33,22 +33,32 @@ __u64 live_now(void)
 	return clock_now(CLOCK_BOOTTIME);
 }
 
-void live_push_owned(struct live *live, const union event *event, char *arena)
+static struct queued *queue_grow(struct live *live)
 {
 	if (live->queued == live->room) {
 		live->room = live->room ? live->room * 2 : 1024;
 		live->queue = xrealloc(live->queue, live->room * sizeof(*live->queue));
 	}
-	live->queue[live->queued].event = *event;
-	live->queue[live->queued++].arena = arena;
+	return &live->queue[live->queued++];
+}
+
+void live_push_owned(struct live *live, const union event *event, char *arena)
+{
+	struct queued *last = queue_grow(live);
+
+	last->event = *event;
+	last->arena = arena;
 }
 
 void live_push(struct live *live, const void *record, size_t size)
 {
-	union event event = {0};
+	struct queued *last = queue_grow(live);
 
-	memcpy(&event, record, size < sizeof(event) ? size : sizeof(event));
-	live_push_owned(live, &event, NULL);
+	if (size > sizeof(last->event))
+		size = sizeof(last->event);
+	memcpy(&last->event, record, size);
+	memset((char *)&last->event + size, 0, sizeof(last->event) - size);
+	last->arena = NULL;
 }
 
 static struct known *known_find(struct live *live, const struct process_key *key)

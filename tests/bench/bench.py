@@ -70,6 +70,7 @@ def run(options, machine):
             # Event lines are judged where they are written; one row of ours is enough here.
             once = [t for t in started if "lines" not in t.name]
             with PgCluster() as cluster:
+                groups["work"].take(cluster.postmaster.pid)     # the server's part of the work counts
                 subprocess.run(["pgbench", "-i", "-q", "postgres"], check=True, capture_output=True,
                                env=cluster.env(cluster.socket_folder))
                 result["traced"] = traced.measure(cluster, free_port(), tools, machine, once, groups, folder,

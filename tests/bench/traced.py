@@ -16,12 +16,12 @@ WORKS = {   # name → (promise: at most this much more CPU, unit)
 }
 
 
-PEER_ROUNDS = 5     # a peer's start takes seconds: they are in the first rounds only
+PEER_ROUNDS = 3     # a peer's start takes seconds: they are in the first rounds only
 
 
 def sized(smoke):
     """How much of each is one run: about half a second, or hardly anything."""
-    return {"pgbench -S": 400 if smoke else 12000, "pgbench -C": 20 if smoke else 350,
+    return {"pgbench -S": 400 if smoke else 10000, "pgbench -C": 20 if smoke else 350,
             "connect/close storm": 1000 if smoke else 16000, "plain files": 10000 if smoke else 500000}
 
 
@@ -85,7 +85,7 @@ def measure(cluster, storm_port, tools, machine, tracers, groups, folder, smoke)
     table = {}
     for name, work in works(cluster, storm_port, tools, groups["work"], sized(smoke)).items():
         port = storm_port if "storm" in name else cluster.port
-        rounds = 1 if smoke else 9 if name in ("pgbench -S", "plain files") else 7
+        rounds = 1 if smoke else 7
         chosen = tracers[:1] if smoke else tracers
         print(f"  {name}: {rounds} rounds", file=sys.stderr)
         table[name] = summary(name, rounds_of(work, port, chosen, machine, groups, folder, rounds))

@@ -23,7 +23,7 @@ from pgcluster import free_port
 CROWDS = ((1000, 1, 0), (1000, 100, 0), (1000, 1000, 0), (1000, 100, 2000), (10000, 1000, 0), (50000, 1000, 0))
 CROWDS_SMOKE = ((50, 5, 20),)
 LONGEST = 40.0      # seconds to wait for a look
-BUDGET_MS = 4000    # one command's repetitions; at least one, at most seven
+BUDGET_MS = 2000    # one command's repetitions; at least one, at most five
 
 
 class Floor:
@@ -75,7 +75,7 @@ def listing(argv, machine):
     """The median of as many runs as the budget holds."""
     machine.wait_quiet()
     runs = [timed(argv)]
-    while len(runs) < 7 and sum(run["wall_ms"] for run in runs) < BUDGET_MS:
+    while len(runs) < 5 and sum(run["wall_ms"] for run in runs) < BUDGET_MS:
         runs.append(timed(argv))
     return {key: statistics.median(run[key] for run in runs) for key in ("wall_ms", "cpu_ms", "peak_mb")} \
         | {"runs": len(runs), "fastest_ms": min(run["wall_ms"] for run in runs)}
@@ -137,7 +137,7 @@ def resident(program, port, machine, smoke):
         look = group.used() - used
         # Looks get rarer as they cost more: from the end of this one to the end of the next.
         used, start = group.used(), time.monotonic()
-        time.sleep(0.5 if smoke else min(LONGEST, max(4.0, 100 * look + 1)))
+        time.sleep(0.5 if smoke else min(LONGEST, max(4.0, 125 * look + 1)))
         wall = time.monotonic() - start
         row = {"cpu_percent": 100 * (group.used() - used) / wall, "seconds": wall,
                "rss_mb": status_kb(process.pid, "VmRSS") / 1024,
