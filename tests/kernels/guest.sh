@@ -75,6 +75,16 @@ report spawn
 part "spawn truth"
 cat /tmp/truth
 
+# The clock is set: a day ahead in the middle, and back before the end.
+watch -P 6001 --unix=off
+leaker 127.0.0.1 6001 -n 2 -H > /tmp/truth < /tmp/never &
+until_true grep -q pid /tmp/truth
+date -s @$(($(date +%s) + 86400)) > /dev/null
+leaker 127.0.0.1 6001 -n 3 -c 1 > /tmp/later
+sleep 2
+date -s @$(($(date +%s) - 86400)) > /dev/null
+report clock
+
 # Backends in a query, of clients from WHERE: by their titles, as a question would be a connection too.
 busy() { # busy WHERE COUNT
 	[ "$(cat /proc/[0-9]*/cmdline 2> /dev/null | tr '\0' '\n' |

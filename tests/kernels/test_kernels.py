@@ -80,6 +80,16 @@ def test_short_lives(guest):
         assert job in row["process"]["command_args"]
 
 
+def test_a_clock_that_is_set(guest):
+    """Ages and the duration are of the boot clock, which nobody sets."""
+    works(guest)
+    report = report_of(guest, "clock")
+    assert (report.total("opened"), report.total("open")) == (5, 2)
+    assert (report.total("closed"), report.total("abandoned")) == (1, 2)
+    assert 2 <= report["duration"] < 600
+    assert all(0 <= row["age"] < 600 for row in report.connections())
+
+
 def test_postgres(guest):
     works(guest)
     pids = {what: [int(pid) for pid in re.findall(rf"^{what} (\d+)$", guest["postgres truth"], re.M)]

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import time
+from contextlib import ExitStack
 
 from actors import python_script, tool
 from pgcluster import wait_until
@@ -38,6 +39,22 @@ def test_stopped_in_a_storm_the_totals_are_exact(port):
     assert truth["opened"] == 60000
     expect(report.process(storm.pid), opened=60000, closed=59980, abandoned=20)
     assert report["losses"]["ring_full"] > 0 and report["complete"] is False
+
+
+def test_starved_of_the_processor_the_totals_are_exact(port):
+    """It has the least there is, while more than the machine has processors want all of it."""
+    with ExitStack() as stack:
+        tracer = stack.enter_context(Tracer(port, prefix=("nice", "-n", "19")))
+        for _ in range((os.cpu_count() or 1) + 1):
+            loop = subprocess.Popen(["nice", "-n", "-5", "sh", "-c", "while :; do :; done"])
+            stack.callback(loop.wait)
+            stack.callback(loop.kill)
+        with tool("storm", port, 20000, "-k", 20) as storm:
+            truth = storm.said(120)
+            storm.finish()
+        report = tracer.stop(complete=False)
+    assert truth["opened"] == 20000
+    expect(report.process(storm.pid), opened=20000, closed=19980, abandoned=20)
 
 
 def untracked(report):
