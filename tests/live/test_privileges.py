@@ -117,9 +117,9 @@ def test_check_says_what_is_missing_and_how_to_give_it(capable):
 
 
 @pytest.mark.parametrize("absent", TO_START.split(",")[:3])
-def test_each_of_the_three_is_needed_to_load(capable, absent):
+def test_each_of_the_three_is_needed_to_watch(capable, absent):
     binary = capable(",".join(c for c in TO_START.split(",") if c != absent))
-    run = subprocess.run([*AS_NOBODY, binary, "--once", "-P", "1"], capture_output=True, text=True, check=False)
+    run = subprocess.run([*AS_NOBODY, binary, "-d", "1", "-P", "1"], capture_output=True, text=True, check=False)
     assert run.returncode == 77, run.stderr
 
 
