@@ -21,7 +21,7 @@ PEER_ROUNDS = 3     # a peer's start takes seconds: they are in the first rounds
 
 def sized(smoke):
     """How much of each is one run: about half a second, or hardly anything."""
-    return {"pgbench -S": 400 if smoke else 10000, "pgbench -C": 20 if smoke else 350,
+    return {"pgbench -S": 400 if smoke else 40000, "pgbench -C": 20 if smoke else 350,
             "connect/close storm": 1000 if smoke else 16000, "plain files": 10000 if smoke else 500000}
 
 
