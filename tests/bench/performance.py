@@ -42,8 +42,11 @@ def crowd_row(result, connections, holders, bystanders=0):
 def traced_promises(result):
     for name, row in (result.get("traced") or {}).items():
         ours = row["tracers"][OURS]
-        said = f"{percent(ours['ratio'] - 1)} (spread without a tracer {spread_said(ours['spread'])})"
+        said = f"{percent(ours['ratio'] - 1)} (spread without a tracer {spread_said(ours['spread'])}; others were " \
+               f"at work in {row['disturbed']} runs)"
         kind = verdict(ours["ratio"] - 1, row["promise"], ours["spread"])
+        if row["disturbed"] > row["rounds"]:    # of twice as many, those beside peers apart
+            kind = "too noisy"
         yield f"`{name}`: CPU, at most {percent(row['promise'], 0)}", said, kind
 
 
