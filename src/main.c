@@ -113,7 +113,7 @@ static int open_all(const struct options *o, FILE *out, struct loop *loop)
 			  : stream_live_open(&loop->stream, &o->live, why, sizeof(why));
 	if (error)
 		return fail(o, out, o->replay ? EXIT_FAILED : status_of(error), why);
-	loop->model = model_new();
+	loop->model = model_for(&o->query);
 	loop->diagnosis = diagnosis_new();
 	return EXIT_OK;
 }

@@ -212,6 +212,7 @@ struct event_process {
 	const char *library_config; /* pool size configured, as found: "connection_limit=3 in .env" */
 	const char *source;	    /* "scripts/seed.js:2: new PrismaClient()" lines, newline-separated */
 	__u32 source_closes;	    /* 1 the file disconnects somewhere, 2 it does not, 0 not looked */
+	__u64 folded; /* that many gone processes like this one, as one (pid 0; no comm: not named); 0: itself */
 	struct ancestor ancestors[EVENT_ANCESTORS]; /* nearest first */
 };
 

@@ -71,8 +71,12 @@ struct process_row {
 	struct process_key key;
 	const struct event_process *identity; /* NULL: could not be read */
 	const char *script;
+	/* 0: one process. Else that many gone ones, their counts together, their connections forgotten.
+	 * `key` is nobody's and `identity` is one of theirs: they have in common comm, exe, uid, user,
+	 * container, unit, library, servers and the script. */
+	__u64 folded;
 	bool gone;
-	__s32 exit_code; /* valid if gone */
+	__s32 exit_code; /* valid if gone, not of a fold */
 	struct counts counts;
 	struct connection_row *connections; /* open first, oldest first */
 	size_t connection_count;
@@ -83,8 +87,9 @@ struct group_row {
 	const char *wrapper; /* "npm run seed", or NULL */
 	const char *runtime; /* "node", or NULL */
 	struct counts counts;
-	struct process_row *processes;
-	size_t process_count; /* distinct pid + start */
+	struct process_row *processes; /* folds last */
+	size_t process_count;	       /* rows */
+	__u64 process_total; /* distinct processes: each row is one, or as many as were folded */
 	__u64 process_peak;   /* most connections of one of its processes */
 	__u64 concurrent;     /* most of its processes with a connection at once; events' lower bound */
 };
@@ -200,6 +205,8 @@ struct snapshot {
 };
 
 struct model *model_new(void);
+/* … that folds no gone process: who asks by pid or command line wants each. */
+struct model *model_for(const struct query *query);
 void model_free(struct model *model);
 
 /* Takes one event in; the event's strings are copied. Unknown kinds are ignored. */

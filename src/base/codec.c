@@ -71,6 +71,7 @@ static const struct field process_fields[] = {
 	F(process, library_config, "library_config", TEXT),
 	F(process, source, "source", TEXT),
 	F(process, source_closes, "source_closes", U32),
+	F(process, folded, "folded", RARE),
 	F(process, ancestors, "ancestors", ANCESTORS),
 	{0},
 };

@@ -63,7 +63,7 @@ bool query_wants(const struct query *q, const struct model *model, const struct 
 		return false;
 	return (!q->user || user_matches(e, q->user)) &&
 	       (!q->comm || (e->comm && !fnmatch(q->comm, e->comm, 0))) &&
-	       (!q->cmdline || cmdline_matches(e, q->cmdline)) &&
+	       (!q->cmdline || (!p->folded && cmdline_matches(e, q->cmdline))) &&
 	       (!q->cgroup || contains(e->container, q->cgroup) || contains(e->unit, q->cgroup)) &&
 	       (!q->container || contains(e->container, q->container));
 }

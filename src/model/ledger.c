@@ -67,6 +67,12 @@ bool model_is_certain(const struct model *model)
 	return true;
 }
 
+bool ledger_is_empty(const struct ledger *l)
+{
+	return !(l->totals.attempted + l->totals.adopted + l->settled.attempted +
+		 l->settled.adopted);
+}
+
 void apply_snapshot(struct model *model, const struct event_snapshot *e)
 {
 	if (e->begins) {
@@ -75,9 +81,10 @@ void apply_snapshot(struct model *model, const struct event_snapshot *e)
 	}
 	snapshot_ends(model, e->head.time);
 	series_sweep(model);
+	fold_gone(model, GONE_MOST);
 }
 
-static void totals_add(struct totals *to, const struct totals *from)
+void totals_add(struct totals *to, const struct totals *from)
 {
 	to->attempted += from->attempted;
 	to->opened += from->opened;
@@ -116,7 +123,7 @@ void apply_totals(struct model *model, const struct event_totals *e)
 	if (e->gone) {
 		totals_add(&ledger->settled, &e->totals);
 		memset(&ledger->totals, 0, sizeof(ledger->totals));
-		process_get(model, &e->ledger.process)->gone = true;
+		process_went(model, process_get(model, &e->ledger.process));
 	}
 	take_back_unknown(model, ledger);
 	series_count(model, ledger);

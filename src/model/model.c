@@ -8,6 +8,7 @@
  *   ledger.c      the books, and the snapshot that checks them
  *   servers.c     the servers on this host: their slots, joined to the clients
  *   series.c      what metrics count
+ *   fold.c        the long gone, together
  */
 #include <stdlib.h>
 #include <string.h>
@@ -81,6 +82,14 @@ struct model *model_new(void)
 	return xcalloc(1, sizeof(struct model));
 }
 
+struct model *model_for(const struct query *query)
+{
+	struct model *model = model_new();
+
+	model->keep_all = query->pid || query->cmdline || query->group_by == GROUP_PROCESS;
+	return model;
+}
+
 void model_free(struct model *model)
 {
 	struct process *process, *next_process;
@@ -91,10 +100,7 @@ void model_free(struct model *model)
 	connections_free(model);
 	HASH_ITER (hh, model->processes, process, next_process) {
 		HASH_DEL(model->processes, process);
-		script_free(&process->name);
-		free(process->wrapper);
-		free(process->arena);
-		free(process);
+		process_free(process);
 	}
 	HASH_ITER (hh, model->ledgers, ledger, next_ledger) {
 		HASH_DEL(model->ledgers, ledger);

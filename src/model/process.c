@@ -104,10 +104,48 @@ static void identity_keep(struct process *process, const struct event_process *e
 	process->identified = true;
 }
 
+int process_key_order(const struct process_key *p, const struct process_key *q)
+{
+	if (p->start != q->start)
+		return p->start < q->start ? -1 : 1;
+	if (p->pid != q->pid)
+		return p->pid < q->pid ? -1 : 1;
+	return p->exec < q->exec ? -1 : p->exec > q->exec;
+}
+
+void process_went(struct model *model, struct process *process)
+{
+	if (process->gone)
+		return;
+	process->gone = true;
+	process->gone_in = model->snapshots;
+	model->gone_count += !process->folded;
+}
+
+void process_free(struct process *process)
+{
+	script_free(&process->name);
+	free(process->wrapper);
+	free(process->arena);
+	free(process);
+}
+
+/* A fold of processes that have no name is all numbers. */
+static bool is_nameless(const struct event_process *e)
+{
+	return e->folded && !e->comm && !e->exe && !e->argv_length;
+}
+
 void apply_process(struct model *model, const struct event_process *e)
 {
 	struct process *process = process_get(model, &e->process);
 
+	if (e->folded && !e->process.pid) {
+		process->folded = e->folded;
+		process->gone = true;
+		if (is_nameless(e))
+			return;
+	}
 	identity_keep(process, e);
 	script_free(&process->name);
 	script_identify(&process->name, e->argv, e->argv_length, e->comm, e->exe, e->cwd);
@@ -122,6 +160,6 @@ void apply_exit(struct model *model, const struct event_exit *e)
 {
 	struct process *process = process_get(model, &e->process);
 
-	process->gone = true;
+	process_went(model, process);
 	process->exit_code = e->exit_code;
 }

@@ -30,11 +30,13 @@ static void tell_process(const struct teller *t, const struct process *p)
 {
 	union event event = {0};
 
-	if (p->identified) {
+	if (p->identified || p->folded) {
 		event.process = p->identity;
+		event.process.process = p->key;
+		event.process.folded = p->folded;
 		tell(t, &event, EVENT_PROCESS, p->identity.head.time);
 	}
-	if (p->gone) {
+	if (p->gone && !p->folded) {
 		memset(&event, 0, sizeof(event));
 		event.exit.process = p->key;
 		event.exit.exit_code = p->exit_code;
@@ -209,6 +211,7 @@ struct model *model_copy(const struct model *model)
 	struct model *copy = model_new();
 	struct crowd *crowd, *next, *same;
 
+	copy->keep_all = model->keep_all;
 	model_retell(model, believe, copy);
 	HASH_ITER (hh, model->crowds, crowd, next) {
 		HASH_FIND_STR(copy->crowds, crowd->name, same);

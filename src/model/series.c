@@ -41,9 +41,9 @@ static void labels_of(struct labels *out, const struct model *model, const struc
 
 	server_text(server, sizeof(server), &key->server, state_path(model, &key->server));
 	label_set(out->text[0], sizeof(out->text[0]),
-		e                  ? p->name.script
-		: key->process.pid ? "?"
-				   : "~untracked");
+		e                             ? p->name.script
+		: is_untracked(&key->process) ? "~untracked"
+					      : "?");
 	label_set(out->text[1], sizeof(out->text[1]), e ? e->container : NULL);
 	label_set(out->text[2], sizeof(out->text[2]), server);
 	label_set(out->text[3], sizeof(out->text[3]), e ? e->library : NULL);
@@ -163,7 +163,7 @@ static bool is_alive(const struct model *model, const struct ledger *ledger)
 {
 	const struct process *p = state_process(model, &ledger->key.process);
 
-	return !ledger->key.process.pid || (p && !p->gone) || ledger->totals.open > 0 ||
+	return is_untracked(&ledger->key.process) || (p && !p->gone) || ledger->totals.open > 0 ||
 	       ledger->totals.held > 0;
 }
 

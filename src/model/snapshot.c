@@ -38,10 +38,17 @@ static void group_text(const struct builder *b, const struct ledger *ledger, cha
 {
 	const struct process *p = state_process(b->model, &ledger->key.process);
 	const struct event_process *e = p && p->identified ? &p->identity : NULL;
-	const char *script = e ? p->name.script : ledger->key.process.pid ? "?" : "~untracked";
+	const char *script = e                                    ? p->name.script
+			     : is_untracked(&ledger->key.process) ? "~untracked"
+								  : "?";
 
 	switch (b->query->group_by) {
-	case GROUP_PROCESS: snprintf(out, size, "%u %s", ledger->key.process.pid, script); break;
+	case GROUP_PROCESS:
+		if (p && p->folded)
+			snprintf(out, size, "%llu gone %s", (unsigned long long)p->folded, script);
+		else
+			snprintf(out, size, "%u %s", ledger->key.process.pid, script);
+		break;
 	case GROUP_USER:
 		if (e && !e->user)
 			snprintf(out, size, "%u", e->uid);
@@ -138,6 +145,8 @@ static struct process_row *process_row_get(
 		row->identity = &p->identity;
 		row->script = p->name.script;
 	}
+	row->folded = p ? p->folded : 0;
+	g->row.process_total += row->folded ? row->folded : 1;
 	row->gone = p && p->gone;
 	row->exit_code = p ? p->exit_code : 0;
 	return row;
@@ -222,21 +231,6 @@ static void connection_row_fill(
 	};
 	connection_row_wire(row, c->wire);
 	connection_row_told(row, c, model);
-}
-
-static bool ledger_is_empty(const struct ledger *l)
-{
-	return !(l->totals.attempted + l->totals.adopted + l->settled.attempted +
-		 l->settled.adopted);
-}
-
-static int process_key_order(const struct process_key *p, const struct process_key *q)
-{
-	if (p->start != q->start)
-		return p->start < q->start ? -1 : 1;
-	if (p->pid != q->pid)
-		return p->pid < q->pid ? -1 : 1;
-	return p->exec < q->exec ? -1 : p->exec > q->exec;
 }
 
 /* Room doubles: a full array's count is a power of two. */
@@ -418,13 +412,11 @@ static int by_field(const void *a, const void *b, void *field)
 static int by_start(const void *a, const void *b)
 {
 	const struct process_row *x = a, *y = b;
-	int order = worse(&x->counts, &y->counts);
+	int order = (x->folded != 0) - (y->folded != 0);
 
-	if (order)
-		return order;
-	if (x->key.start != y->key.start)
-		return x->key.start < y->key.start ? -1 : 1;
-	return x->key.pid < y->key.pid ? -1 : x->key.pid > y->key.pid;
+	if (!order)
+		order = worse(&x->counts, &y->counts);
+	return order ? order : process_key_order(&x->key, &y->key);
 }
 
 static void group_finish(struct builder *b, struct gather *g, struct group_row *to)

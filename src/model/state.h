@@ -12,6 +12,8 @@
 
 /* Ended connections whose details are kept; older ones are dropped and counted. */
 #define ENDED_MOST 10000
+/* Gone processes that are kept one by one; older ones are folded (fold.c). */
+#define GONE_MOST  10000
 
 struct process {
 	struct process_key key;
@@ -21,8 +23,12 @@ struct process {
 	struct script_name name;
 	char *wrapper;
 	bool gone;
+	__u32 gone_in; /* model.snapshots when it went */
 	__s32 exit_code;
-	__s64 open; /* event by event: for its crowd's `busy` */
+	__u64 folded;         /* gone processes it stands for, `identity` is one's; 0: itself */
+	__s64 open;           /* event by event: for its crowd's `busy` */
+	struct ledger *books; /* while fold.c works … */
+	bool needed;          /* … which may not fold this one */
 	UT_hash_handle hh;
 };
 
@@ -62,14 +68,15 @@ struct connection {
 /* The books of one process image with one server. */
 struct ledger {
 	struct ledger_key key;
-	struct totals totals;  /* the kernel's, as of the last EVENT_TOTALS */
-	struct totals settled; /* of ledgers that the kernel has closed */
-	__s64 alive;           /* open sockets the running snapshot has found */
-	__s64 missing;         /* open by the books, not found by the last snapshot */
-	__u64 unknown;         /* … and not by the one after: ended unseen */
-	struct series *series; /* that counts it; NULL: none yet */
-	struct totals counted; /* what its series were given so far */
-	__u64 labelled;        /* time of the identity that chose the series */
+	struct totals totals;     /* the kernel's, as of the last EVENT_TOTALS */
+	struct totals settled;    /* of ledgers that the kernel has closed */
+	__s64 alive;              /* open sockets the running snapshot has found */
+	__s64 missing;            /* open by the books, not found by the last snapshot */
+	__u64 unknown;            /* … and not by the one after: ended unseen */
+	struct series *series;    /* that counts it; NULL: none yet */
+	struct totals counted;    /* what its series were given so far */
+	__u64 labelled;           /* time of the identity that chose the series */
+	struct ledger *next_book; /* of the same process, while fold.c works */
 	UT_hash_handle hh;
 };
 
@@ -150,6 +157,8 @@ struct model {
 	char *command_argv;
 	struct losses losses;
 	struct process *processes;
+	size_t gone_count; /* of them, without folds */
+	bool keep_all;
 	struct connection *connections; /* by cookie, the current one of each */
 	struct connection *ended_first, *ended_last;
 	size_t ended_count;
@@ -181,6 +190,15 @@ void apply_place(struct model *model, const struct event_place *e);
 
 /* process.c */
 struct process *process_get(struct model *model, const struct process_key *key);
+void process_went(struct model *model, struct process *process);
+void process_free(struct process *process);
+/* By start, then pid, then exec. */
+int process_key_order(const struct process_key *p, const struct process_key *q);
+/* Nobody's: the books of connections whose opener no map had room for. */
+static inline bool is_untracked(const struct process_key *key)
+{
+	return !key->pid && !key->exec;
+}
 /* Room for a text and its NUL, and its copy there; NULL stays NULL. */
 size_t text_room(const char *text);
 const char *copy_text(char **to, const char *text);
@@ -192,6 +210,11 @@ void connections_free(struct model *model);
 
 /* ledger.c */
 struct ledger *ledger_get(struct model *model, const struct ledger_key *key);
+void totals_add(struct totals *to, const struct totals *from);
+bool ledger_is_empty(const struct ledger *ledger);
+
+/* fold.c: a snapshot has ended: of the gone, all but the last `most` become folds. */
+void fold_gone(struct model *model, size_t most);
 
 /* series.c */
 void series_count(struct model *model, struct ledger *ledger); /* its books have changed */

@@ -79,7 +79,7 @@ static int rewind_all(struct player *p, struct loop *l)
 	if (error)
 		return error;
 	model_free(l->model);
-	l->model = model_new();
+	l->model = model_for(&l->options->query);
 	diagnosis_free(l->diagnosis);
 	l->diagnosis = diagnosis_new();
 	p->has_next = p->at_end = false;

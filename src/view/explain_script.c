@@ -96,11 +96,11 @@ static void print_counts(
 
 	text_age(age, sizeof(age), g->counts.oldest);
 	text_age(older, sizeof(older), s->older);
-	words = xasprintf("%zu process%s: %llu open now, %llu of them idle for over %s%s%s%s; "
+	words = xasprintf("%llu process%s: %llu open now, %llu of them idle for over %s%s%s%s; "
 			  "%llu open at the start + %llu opened = %llu open + %llu closed + %llu "
 			  "abandoned + %llu hung up + %llu refused + %llu unknown; %llu failed to "
 			  "connect; at most %llu at once",
-		g->process_count, g->process_count == 1 ? "" : "es",
+		(unsigned long long)g->process_total, g->process_total == 1 ? "" : "es",
 		(unsigned long long)g->counts.open, (unsigned long long)g->counts.idle, older,
 		g->counts.open ? ", oldest " : "",
 		g->counts.open && g->counts.oldest_at_least ? "at least " : "",

@@ -18,6 +18,12 @@ void format_exit(char *out, size_t size, int exit_code)
 		snprintf(out, size, "exit status %d", WEXITSTATUS(exit_code));
 }
 
+void format_folded(char *out, size_t size, __u64 folded)
+{
+	snprintf(out, size, "%llu gone process%s", (unsigned long long)folded,
+		folded == 1 ? "" : "es");
+}
+
 char *format_argv(const struct event_process *identity)
 {
 	return format_words(identity->argv, identity->argv_length);

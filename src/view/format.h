@@ -8,6 +8,8 @@
 
 /* "status 3", "killed by signal 9". */
 void format_exit(char *out, size_t size, int exit_code);
+/* Of a fold: "1234 gone processes". */
+void format_folded(char *out, size_t size, __u64 folded);
 /* argv as one clean line; caller frees. */
 char *format_argv(const struct event_process *identity);
 char *format_words(const char *argv, size_t length);

@@ -158,8 +158,14 @@ static void put_where(const struct page *p, const struct event_process *e)
 
 static void put_process_label(const struct page *p, const struct process_row *row)
 {
-	char exit[48];
+	char exit[48], folded[48];
 
+	if (row->folded) {
+		format_folded(folded, sizeof(folded), row->folded);
+		fprintf(p->out, "<div class=\"who\"><span class=\"gone\">%s, together</span></div>",
+			folded);
+		return;
+	}
 	fprintf(p->out, "<div class=\"who\"><span class=\"pid\">pid %u</span> ", row->key.pid);
 	if (row->gone) {
 		format_exit(exit, sizeof(exit), row->exit_code);
@@ -185,7 +191,9 @@ static void put_process(const struct page *p, const struct process_row *row, siz
 
 	fputs("<div class=\"process\">", p->out);
 	put_process_label(p, row);
-	if (!bars.count)
+	if (row->folded)
+		fputs("<div class=\"none\">their connections are only counted</div>", p->out);
+	else if (!bars.count)
 		fputs("<div class=\"none\">no connection was established</div>", p->out);
 	else if (bars.tracks > TRACKS_MOST || *drawn + bars.count > BARS_MOST)
 		put_sum(p, row, 1);
@@ -200,11 +208,15 @@ static void put_process(const struct page *p, const struct process_row *row, siz
 static void put_group(const struct page *p, const struct group_row *g, bool open, size_t *drawn)
 {
 	size_t shown = g->process_count > LANES_EACH ? LANES_EACH : g->process_count;
+	__u64 rest = 0;
+
+	for (size_t i = shown; i < g->process_count; i++)
+		rest += g->processes[i].folded ? g->processes[i].folded : 1;
 
 	fprintf(p->out, "<details class=\"group\"%s><summary><h3>", open ? " open" : "");
 	html_cut(p->out, g->name, 100);
-	fprintf(p->out, "</h3> <span class=\"fine\">%zu process%s, %llu open, %llu opened",
-		g->process_count, g->process_count == 1 ? "" : "es",
+	fprintf(p->out, "</h3> <span class=\"fine\">%llu process%s, %llu open, %llu opened",
+		(unsigned long long)g->process_total, g->process_total == 1 ? "" : "es",
 		(unsigned long long)g->counts.open, (unsigned long long)g->counts.opened);
 	if (g->wrapper) {
 		fputs(", started by ", p->out);
@@ -217,9 +229,9 @@ static void put_group(const struct page *p, const struct group_row *g, bool open
 		put_process(p, &g->processes[i], drawn);
 	if (shown < g->process_count) {
 		fprintf(p->out,
-			"<div class=\"process\"><div class=\"who\">%zu more processes, "
+			"<div class=\"process\"><div class=\"who\">%llu more processes, "
 			"together</div>",
-			g->process_count - shown);
+			(unsigned long long)rest);
 		put_sum(p, g->processes + shown, g->process_count - shown);
 		fputs("</div>\n", p->out);
 	}

@@ -99,7 +99,8 @@ void html_scripts(const struct page *p)
 		html_cut(p->out, row->name, 120);
 		fputs("</th>", p->out);
 		put_verdict(p, row);
-		fprintf(p->out, "<td class=\"n\">%zu</td>", row->process_count);
+		fprintf(p->out, "<td class=\"n\">%llu</td>",
+			(unsigned long long)row->process_total);
 		put_counts(p, &row->counts, true);
 		fputs("</tr>\n", p->out);
 	}

@@ -55,7 +55,7 @@ static json_t *groups_json(const struct snapshot *s, const struct findings *find
 		json_set_text(one, "wrapper", row->wrapper);
 		json_set_text(one, "runtime", row->runtime);
 		json_set_text(one, "role", role_name(group_role(s, row)));
-		json_object_set_new(one, "processes", json_integer((json_int_t)row->process_count));
+		json_object_set_new(one, "processes", json_integer((json_int_t)row->process_total));
 		json_object_set_new(
 			one, "process_peak", json_integer((json_int_t)row->process_peak));
 		json_object_set_new(one, "concurrent", json_integer((json_int_t)row->concurrent));

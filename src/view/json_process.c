@@ -26,6 +26,29 @@ static json_t *ancestors_json(const struct event_process *e)
 	return out;
 }
 
+/* What a fold's have in common; `script` stands beside it. */
+static void set_common(json_t *to, const struct event_process *e)
+{
+	json_set_text(to, "name", e->comm);
+	json_set_text(to, "executable_path", e->exe);
+	json_object_set_new(to, "user_id", json_integer(e->uid));
+	json_set_text(to, "owner", e->user);
+	json_set_text(to, "container_id", e->container);
+	json_set_text(to, "systemd_unit", e->unit);
+	json_set_text(to, "library", e->library);
+}
+
+static json_t *folded_json(const struct process_row *p)
+{
+	json_t *out = json_object();
+
+	json_object_set_new(out, "folded", json_integer((json_int_t)p->folded));
+	json_object_set_new(out, "gone", json_true());
+	if (p->identity)
+		set_common(out, p->identity);
+	return out;
+}
+
 static void set_identity(json_t *to, const struct event_process *e)
 {
 	json_object_set_new(to, "parent_pid", json_integer(e->parent));
@@ -176,7 +199,7 @@ json_t *json_process(const struct process_row *p, const struct event_session *se
 {
 	json_t *out = json_object(), *list = json_array();
 
-	json_object_set_new(out, "process", process_identity_json(p));
+	json_object_set_new(out, "process", p->folded ? folded_json(p) : process_identity_json(p));
 	json_set_text(out, "script", p->script);
 	json_set_counts(out, &p->counts);
 	for (size_t i = 0; i < p->connection_count; i++)

@@ -109,7 +109,7 @@ static void cell_text(const struct column *c, const struct row *row, const struc
 
 	if (!f) {
 		if (row->kind == ROW_GROUP)
-			snprintf(out, size, "%zu", row->group->process_count);
+			snprintf(out, size, "%llu", (unsigned long long)row->group->process_total);
 		else
 			*out = 0;
 	} else if (!f->is_age) {
@@ -185,13 +185,14 @@ static void draw_process(struct screen *s, unsigned line, const struct row *row)
 {
 	const struct process_row *p = row->process;
 	const struct event_process *e = p->identity;
-	char *argv = e ? format_argv(e) : xstrdup("?"), exit[48];
+	char *argv = e ? format_argv(e) : xstrdup("?"), exit[48], folded[48];
 	bool user = e && e->user && s->canvas.columns >= LINKS_WIDE;
 	char *name = xasprintf("%u %s%s%s", p->key.pid, user ? e->user : "", user ? " " : "", argv);
 
-	draw_name(s, line, 2, name_width(s), row, name);
+	format_folded(folded, sizeof(folded), p->folded);
+	draw_name(s, line, 2, name_width(s), row, p->folded ? folded : name);
 	draw_counts(s, line, row);
-	if (p->gone) {
+	if (p->gone && !p->folded) {
 		format_exit(exit, sizeof(exit), p->exit_code);
 		canvas_put(&s->canvas, line, s->canvas.columns - VERDICT_WIDTH, VERDICT_WIDTH,
 			STYLE_DIM, strncmp(exit, "killed by ", 10) ? exit : exit + 10);

@@ -198,6 +198,12 @@ static void pane_process(struct pane *p, const struct row *row)
 	const struct event_process *e = r->identity;
 	char *argv, exit[48] = "running";
 
+	if (r->folded) {
+		format_folded(exit, sizeof(exit), r->folded);
+		pane_print(p, STYLE_PLAIN, "%s of user %s, together; program %s", exit,
+			e && e->user ? e->user : "?", e && e->exe ? e->exe : "?");
+		return;
+	}
 	if (r->gone)
 		format_exit(exit, sizeof(exit), r->exit_code);
 	if (!e) {

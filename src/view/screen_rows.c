@@ -151,7 +151,7 @@ static void add_processes(struct screen *s, const struct group_row *g)
 		struct row *row, copy;
 
 		if (!process_shown(s, p)) {
-			hidden++;
+			hidden += p->folded ? p->folded : 1;
 			continue;
 		}
 		row = row_add(s, ROW_PROCESS);
@@ -195,12 +195,14 @@ static bool process_matches(const struct process_row *p, const char *text)
 	bool yes;
 
 	snprintf(pid, sizeof(pid), "%u", p->key.pid);
-	if (strstr(pid, text))
+	if (!p->folded && strstr(pid, text))
 		return true;
 	if (!p->identity)
 		return false;
 	if (p->identity->user && strcasestr(p->identity->user, text))
 		return true;
+	if (p->folded)
+		return false;
 	line = format_argv(p->identity);
 	yes = strcasestr(line, text) != NULL;
 	free(line);

@@ -178,7 +178,7 @@ static void print_groups(const struct view_context *c, const struct snapshot *s)
 	for (size_t g = 0; g < s->group_count; g++) {
 		const struct group_row *row = &s->groups[g];
 
-		fprintf(c->out, "%6zu", row->process_count);
+		fprintf(c->out, "%6llu", (unsigned long long)row->process_total);
 		print_cells(c, s, &row->counts);
 		print_group_name(c, s, row);
 		if (detail && row->wrapper)

@@ -88,13 +88,15 @@ static void print_connection(const struct view_context *c, const struct connecti
 }
 
 /* "user app, in /srv/shop, unit shop.service; parents npm 310, sh 280" */
-static void print_identity(const struct view_context *c, const struct event_process *e)
+static void print_identity(const struct view_context *c, const struct event_process *e, bool folded)
 {
-	char *words = xasprintf("user %s, in %s%s%s%s%.12s", e->user ? e->user : "?",
-		e->cwd ? e->cwd : "?", e->unit ? ", unit " : "", e->unit ? e->unit : "",
-		e->container ? ", container " : "", e->container ? e->container : "");
+	const char *cwd = folded ? NULL : e->cwd ? e->cwd : "?";
+	char *words =
+		xasprintf("user %s%s%s%s%s%s%.12s", e->user ? e->user : "?", cwd ? ", in " : "",
+			cwd ? cwd : "", e->unit ? ", unit " : "", e->unit ? e->unit : "",
+			e->container ? ", container " : "", e->container ? e->container : "");
 
-	for (__u32 i = 0; i < e->ancestor_count; i++) {
+	for (__u32 i = 0; !folded && i < e->ancestor_count; i++) {
 		char *longer = xasprintf("%s%s%s %u", words, i ? ", " : "; parents ",
 			e->ancestors[i].comm ? e->ancestors[i].comm : "?", e->ancestors[i].pid);
 
@@ -107,8 +109,13 @@ static void print_identity(const struct view_context *c, const struct event_proc
 
 static void print_process_name(const struct view_context *c, const struct process_row *p)
 {
-	char exit[32];
+	char exit[32], folded[48];
 
+	if (p->folded) {
+		format_folded(folded, sizeof(folded), p->folded);
+		fprintf(c->out, "        %s, together\n", folded);
+		return;
+	}
 	fprintf(c->out, "        pid %u", p->key.pid);
 	if (p->gone) {
 		format_exit(exit, sizeof(exit), p->exit_code);
@@ -137,6 +144,6 @@ void text_process(const struct view_context *c, const struct process_row *p)
 {
 	print_process_name(c, p);
 	if (p->identity)
-		print_identity(c, p->identity);
+		print_identity(c, p->identity, p->folded);
 	print_connections(c, p);
 }

@@ -266,7 +266,8 @@ static void trace_report(const struct view_context *context, const struct snapsh
 		put_name(&t, "process_name", script, 0, s->groups[g].name, script);
 		put_open(&t, &s->groups[g], 1, script);
 		for (size_t i = 0; i < s->groups[g].process_count; i++)
-			put_process(&t, &s->groups[g].processes[i], script);
+			if (!s->groups[g].processes[i].folded) /* nothing of it has a time */
+				put_process(&t, &s->groups[g].processes[i], script);
 	}
 	for (size_t i = 0; i < findings->count; i++)
 		put_finding(&t, &findings->rows[i]);

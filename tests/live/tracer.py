@@ -99,7 +99,7 @@ def assert_balanced(report, complete=True, unknown=0):
         assert began == row["open"] + ended, f"the books do not balance: {row_name(row)}"
         assert row["peak"] >= row["open"], f"peak below open: {row_name(row)}"
     for script in report.scripts:
-        assert script["processes"] == len(script["process_list"]) or "forgotten" in report.data
+        assert script["processes"] == sum(p["process"].get("folded", 1) for p in script["process_list"])
         for key in ADDED:
             assert script[key] == sum(p[key] for p in script["process_list"]), \
                 f"{key} of {script['script']} is not the sum of its processes"
