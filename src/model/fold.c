@@ -140,17 +140,16 @@ static void fold_add(struct folding *f, struct process *p, char *name, size_t le
 static void folds_find(struct folding *f)
 {
 	struct process *p, *next;
-	size_t length;
 
 	HASH_ITER (hh, f->model->processes, p, next) {
-		char *name;
+		size_t length;
+		char *name = p->folded ? name_of(p, &length) : NULL;
 
-		if (!p->folded)
+		if (!name)
 			continue;
+		fold_add(f, p, name, length);
 		if (p->key.exec > f->last)
 			f->last = p->key.exec;
-		name = name_of(p, &length);
-		fold_add(f, p, name, length);
 	}
 }
 
@@ -241,8 +240,8 @@ void fold_gone(struct model *model, size_t most)
 
 	if (model->keep_all || model->gone_count <= most + most / 10)
 		return;
-	mark(model);
 	gone = xcalloc(model->gone_count + 1, sizeof(*gone));
+	mark(model);
 	/* A whole snapshot must have passed: the books of who went during one come with the next. */
 	HASH_ITER (hh, model->processes, p, next) {
 		if (p->gone && !p->folded && !p->needed && p->gone_in + 1 < model->snapshots)

@@ -55,12 +55,12 @@ class Report:
 
     def process(self, pid):
         """The one process with that pid that had connections."""
-        rows = [p for p in self.processes() if p["process"]["pid"] == pid]
+        rows = [p for p in self.processes() if p["process"].get("pid") == pid]
         assert len(rows) == 1, f"pid {pid}: {len(rows)} rows"
         return rows[0]
 
     def has_process(self, pid):
-        return any(p["process"]["pid"] == pid for p in self.processes())
+        return any(p["process"].get("pid") == pid for p in self.processes())
 
     def connections(self, state=None):
         rows = [c for p in self.processes() for c in p["connection_list"]]

@@ -248,6 +248,26 @@ static void who_has_a_kept_connection_is_kept(void **state)
 	model_free(model);
 }
 
+/* What the folded have given to their series is not given again when the fold's books are told. */
+static void no_series_counts_twice(void **state)
+{
+	union event event = {.totals = {.head = {EVENT_TOTALS, 0, 40},
+				     .ledger = ledger_of(0, 5432),
+				     .gone = 1}};
+	struct model *model = few();
+	struct snapshot *s;
+
+	(void)state;
+	event.totals.ledger.process.exec = 1;
+	assert_true(state_process(model, &event.totals.ledger.process)->folded > 0);
+	model_apply(model, &event);
+	s = model_snapshot(model, &everything);
+	assert_int_equal(s->series_count, 1);
+	assert_int_equal(s->series[0].counts.opened, 30 * 7);
+	snapshot_free(s);
+	model_free(model);
+}
+
 /* Books that the kernel has not closed yet are not moved. */
 static void open_books_are_kept(void **state)
 {
@@ -293,6 +313,7 @@ int main(void)
 		cmocka_unit_test(gone_ones_are_folded_and_nothing_else_changes),
 		cmocka_unit_test(two_users_of_a_script_are_two_folds),
 		cmocka_unit_test(who_has_a_kept_connection_is_kept),
+		cmocka_unit_test(no_series_counts_twice),
 		cmocka_unit_test(open_books_are_kept),
 		cmocka_unit_test(a_question_by_pid_or_command_line_keeps_all),
 	};
