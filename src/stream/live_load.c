@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * live_load.c: bpf/ set up, loaded and hung onto its hooks; and in which words it is said when this
+ * kernel, or our privilege, does not do.
+ */
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "stream/live.h"
+
+#define SCOPE_MOST 65536 /* processes of a command alive at once */
+
+static void live_configure(struct live *live, const struct live_config *config)
+{
+	struct pgleaktrace_bpf *skel = live->skel;
+	struct timespec tick;
+
+	for (__u32 i = 0; i < config->port_count; i++)
+		skel->rodata->watched_ports[i] = config->ports[i];
+	skel->rodata->watched_count = config->port_count;
+	skel->rodata->ring_size = config->ring_size;
+	/* The coarse clock advances once a jiffy: its resolution is the length of one. */
+	clock_getres(CLOCK_MONOTONIC_COARSE, &tick);
+	skel->rodata->tick_ns = (__u64)tick.tv_nsec;
+	skel->rodata->scoped = config->scoped;
+	skel->bss->adopting = 1;
+	bpf_map__set_max_entries(skel->maps.events, config->ring_size);
+	bpf_map__set_max_entries(skel->maps.ledgers, config->max_tracked);
+	bpf_map__set_max_entries(skel->maps.processes, config->max_tracked);
+	bpf_program__set_autoload(skel->progs.hook_fork, config->scoped);
+	/* A look needs to be told what ends in its course, not by whom or what was said. */
+	bpf_program__set_autoload(skel->progs.hook_socket, !config->brief);
+	bpf_program__set_autoload(skel->progs.hook_ingress, config->wire && !config->brief);
+	bpf_program__set_autoload(skel->progs.hook_egress, config->wire && !config->brief);
+	if (config->scoped)
+		bpf_map__set_max_entries(skel->maps.scope, SCOPE_MOST);
+}
+
+static int load_programs(struct live *live, enum live_unix mode)
+{
+	live->skel = pgleaktrace_bpf__open();
+	if (!live->skel)
+		return -errno;
+	live_configure(live, &live->config);
+	bpf_map__set_max_entries(live->skel->maps.unix_connections, 4 * live->config.max_tracked);
+	bpf_map__set_max_entries(live->skel->maps.unix_holders, 4 * live->config.max_tracked);
+	live->unix_mode = mode;
+	live_unix_choose(live->skel, mode);
+	return pgleaktrace_bpf__load(live->skel);
+}
+
+static enum live_unix unix_mode(const struct live *live)
+{
+	char path[PATH_MAX];
+
+	if (live->config.unix_off)
+		return LIVE_UNIX_OFF;
+	if (live->config.brief)
+		return LIVE_UNIX_BRIEF;
+	return cgroup2_root(path, sizeof(path)) ? LIVE_UNIX_HOOKED : LIVE_UNIX_SNAPSHOT;
+}
+
+int live_load(struct live *live)
+{
+	enum live_unix mode = unix_mode(live);
+	int error = load_programs(live, mode);
+
+	if (error && mode == LIVE_UNIX_HOOKED && error != -EPERM && error != -EACCES) {
+		/* Older than 6.7: it does not know these attach types. */
+		pgleaktrace_bpf__destroy(live->skel);
+		error = load_programs(live, LIVE_UNIX_SNAPSHOT);
+	}
+	if (!error && (!live->skel->bss || !live->skel->rodata))
+		return -EOPNOTSUPP; /* libbpf believes that maps for global data can't be had */
+	return error;
+}
+
+int live_attach_to_root(
+	struct bpf_program *const *programs, struct bpf_link **const *links, size_t count)
+{
+	char path[PATH_MAX];
+	int fd, error = 0;
+
+	if (!cgroup2_root(path, sizeof(path)))
+		return -ENOENT;
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	for (size_t i = 0; i < count && !error; i++) {
+		if (!bpf_program__autoload(programs[i]))
+			continue;
+		*links[i] = bpf_program__attach_cgroup(programs[i], fd);
+		error = *links[i] ? 0 : -errno;
+	}
+	close(fd);
+	return error;
+}
+
+/* The sockets' callbacks and the wire. Without cgroup2, a server that is faster than the client's
+ * close() counts as hung up, and refusals are inferred. Not worth failing for: --check tells. */
+static int attach_callbacks(struct live *live)
+{
+	struct bpf_program *hooks[] = {live->skel->progs.hook_socket,
+		live->skel->progs.hook_ingress, live->skel->progs.hook_egress};
+	struct bpf_link **links[] = {&live->skel->links.hook_socket,
+		&live->skel->links.hook_ingress, &live->skel->links.hook_egress};
+	int error = live_attach_to_root(hooks, links, sizeof(hooks) / sizeof(hooks[0]));
+
+	return error == -ENOENT ? 0 : error;
+}
+
+int live_attach(struct live *live)
+{
+	union bpf_iter_link_info info = {
+		.map.map_fd = (__u32)bpf_map__fd(live->skel->maps.connections)};
+	LIBBPF_OPTS(
+		bpf_iter_attach_opts, sockets, .link_info = &info, .link_info_len = sizeof(info));
+	struct bpf_program *hooks[] = {live->skel->progs.hook_sock_state,
+		live->skel->progs.hook_sock_destroy, live->skel->progs.hook_exec,
+		live->skel->progs.hook_exit, live->skel->progs.hook_fork};
+	struct bpf_link **links[] = {&live->skel->links.hook_sock_state,
+		&live->skel->links.hook_sock_destroy, &live->skel->links.hook_exec,
+		&live->skel->links.hook_exit, &live->skel->links.hook_fork};
+	int error;
+
+	/* Iterators first: they are passive; the hooks start the clock. */
+	live->passes[PASS_LISTENERS] =
+		bpf_program__attach_iter(live->skel->progs.snapshot_listeners, NULL);
+	live->passes[PASS_FILES] = bpf_program__attach_iter(live->skel->progs.snapshot_files, NULL);
+	live->passes[PASS_SOCKETS] =
+		bpf_program__attach_iter(live->skel->progs.snapshot_sockets, &sockets);
+	for (int i = 0; i < PASSES_ALWAYS; i++)
+		if (!live->passes[i])
+			return -errno;
+	for (size_t i = 0; i < sizeof(hooks) / sizeof(hooks[0]); i++) {
+		if (!bpf_program__autoload(hooks[i]))
+			continue;
+		*links[i] = bpf_program__attach(hooks[i]);
+		if (!*links[i])
+			return -errno;
+	}
+	error = live_unix_attach(live);
+	return error ? error : attach_callbacks(live);
+}
+
+/* Is it about what this kernel knows? To root, -EACCES is the verifier's word. */
+static bool kernel_lacks(int error)
+{
+	return error == -EINVAL || error == -E2BIG || error == -ENOENT || error == -ESRCH ||
+	       error == -EOPNOTSUPP || error == -ENOSYS || (error == -EACCES && geteuid() == 0);
+}
+
+int live_say_why(int error, char *why, size_t size)
+{
+	if (access("/sys/kernel/btf/vmlinux", R_OK)) {
+		snprintf(why, size,
+			"this kernel has no BTF (/sys/kernel/btf/vmlinux): it needs "
+			"CONFIG_DEBUG_INFO_BTF=y, as every current distribution's kernel has");
+		return -EOPNOTSUPP;
+	}
+	if (kernel_lacks(error)) {
+		snprintf(why, size,
+			"this kernel refuses a BPF program (%s): it needs Linux 6.1 or newer; "
+			"--check tells what is missing",
+			strerror(-error));
+		return -EOPNOTSUPP;
+	}
+	if (error == -EPERM || error == -EACCES)
+		snprintf(why, size,
+			"not enough privilege to load BPF programs: run it as root, with sudo");
+	else
+		snprintf(why, size, "cannot watch: %s", strerror(-error));
+	return error;
+}
