@@ -10,7 +10,7 @@ import tempfile
 import pytest
 
 from actors import Actor, Sink, sockets_to, tool, tool_path
-from pgcluster import wait_until
+from pgcluster import free_port, wait_until
 from tracer import Tracer, expect, tracer_path
 
 LOCAL = "127.0.0.1"
@@ -76,6 +76,29 @@ def test_hung_up_and_failed(port, recording, how):
     expect(report.process(kept.pid), opened=1, hung_up=1, fd_leak=1)
     expect(report.process(released.pid), opened=1, hung_up=1)
     assert replayed(recording, "-o", "json") == live
+
+
+def last_books(recording):
+    """What the kernel counted last, by process and server port."""
+    with open(recording, encoding="utf-8") as file:
+        lines = [json.loads(line) for line in file]
+    return {(e["pid"], e["port"]): e for e in lines if e["type"] == "totals"}
+
+
+def test_each_attempt_is_counted_once(sink, port, recording):
+    """Two programs in the kernel hear of each connect(): the books of a process could never be
+    closed if both counted it."""
+    nobody = free_port()
+    with Tracer(f"{port},{nobody}", "--record", recording) as tracer, \
+            tool("leaker", "-n", 5, "-c", 2, LOCAL, port) as leaker, \
+            tool("leaker", "-n", 3, LOCAL, nobody) as refused:
+        for actor in (leaker, refused):
+            actor.said()
+            actor.finish()
+        tracer.stop()
+    books = last_books(recording)
+    assert {key: (e["attempted"], e["opened"], e["failed"]) for key, e in books.items()} == \
+        {(leaker.pid, port): (5, 5, 0), (refused.pid, nobody): (3, 0, 3)}
 
 
 def test_losses_are_recorded_too(sink, port, recording):
