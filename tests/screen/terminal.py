@@ -45,7 +45,13 @@ class Terminal:
         return self
 
     def __exit__(self, *_):
+        """Nobody of it is left: a server that is still going keeps its folder busy."""
+        going = [os.pidfd_open(int(self.pane(who))) for who in ("pid", "pane_pid")]
         subprocess.run(["tmux", "-L", self.name, "kill-server"], capture_output=True, check=False)
+        for process in going:
+            gone, _, _ = select.select([process], [], [], PATIENCE)
+            os.close(process)
+            assert gone, "the terminal did not go"
 
     def screen(self):
         return self.tmux("capture-pane", "-p")
