@@ -15,8 +15,9 @@
 #include "unix.bpf.h"
 
 /* The truth about what is not over, by the client's socket cookie. Inserted: unix_connects(),
- * unix_adopt(). Deleted: here, at the one ending. Read: all of unix*.bpf.c. Full: counted as
- * LOSS_SOCKETS_FULL, and adopted by a later snapshot. Resized by --max-tracked before load. */
+ * unix_adopt(). Deleted: here, at the one ending; where connect() can't be hooked, when both ends
+ * are gone. Read: all of unix*.bpf.c. Full: counted as LOSS_SOCKETS_FULL, and adopted by a later
+ * snapshot. Resized by --max-tracked before load. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 65536);
@@ -33,6 +34,15 @@ struct {
 	__type(key, int);
 	__type(value, __u64); /* cookie */
 } unix_marks SEC(".maps");
+
+/* Room for one event: the stack of a program is 512 bytes. Inserted, read: unix_infer(), by the
+ * exiting backend's processor. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct event_wire);
+} unix_words SEC(".maps");
 
 /* Number of the snapshot that runs or ran last. Set by src/stream/live_unix.c. */
 __u32 unix_snapshot = 0;
@@ -111,6 +121,23 @@ __hidden void unix_fail(struct unix_connection *conn, enum manner manner)
 	forget(conn);
 }
 
+/* It was refused, but that was not read. */
+__hidden void unix_infer(const struct ledger_key *ledger, __u64 cookie)
+{
+	__u32 zero = 0;
+	struct event_wire *words = bpf_map_lookup_elem(&unix_words, &zero);
+
+	if (!words)
+		return;
+	words->head.kind = EVENT_WIRE;
+	words->head.size = sizeof(*words);
+	words->head.time = bpf_ktime_get_boot_ns();
+	words->cookie = cookie;
+	words->ledger = *ledger;
+	words->inferred = 1;
+	output_detail(words, sizeof(*words));
+}
+
 __hidden void unix_end(struct unix_connection *conn, const struct unix_ending *how)
 {
 	struct event_end event = {
@@ -136,8 +163,10 @@ __hidden void unix_end(struct unix_connection *conn, const struct unix_ending *h
 	totals = ledger_find(&conn->base);
 	if (totals)
 		ledger_end(totals, how->ending, how->held);
+	if (how->ending == ENDING_REFUSED)
+		unix_infer(&conn->base.ledger, conn->cookie);
 	output_detail(&event, sizeof(event));
-	if (!how->held)
+	if (!how->held && unix_hooked) /* else its backend's exit must find that it was counted */
 		forget(conn);
 }
 
@@ -202,6 +231,7 @@ __hidden void unix_vanished(struct unix_connection *conn)
 		unix_fail(conn, MANNER_ERROR);
 	else
 		closed(conn);
+	forget(conn);
 }
 
 static bool track(const struct unix_connection *fresh, void *sk)
@@ -308,6 +338,8 @@ __hidden void unix_adopt(struct sock *sk, struct sock *server_end, struct task_s
 	struct ledger_key key;
 	struct totals *totals;
 
+	if (!was_there && unix_state(server_end) == TCP_CLOSE)
+		return; /* counted at its backend's exit */
 	process_key_of(holder, &key.process);
 	if (!scope_has(holder) || !unix_server_of(&key.server, server_end) || !found(sk, &key))
 		return;

@@ -14,6 +14,9 @@
 
 #include "pgleaktrace.bpf.h"
 
+/* A backend that refuses is gone within this; as in ending.bpf.c. */
+#define REFUSAL_LIFE 10000000000ull /* ns */
+
 /* Who else may have the socket, once its opener is gone. */
 enum elsewhere {
 	ELSEWHERE_NO = 0,
@@ -32,7 +35,7 @@ struct unix_connection {
 	__u32 exit_fds;
 	__u32 born, seen; /* numbers of snapshots */
 	__u32 elsewhere;  /* enum elsewhere */
-	__u32 unused;
+	__u32 closing;	  /* 1: a snapshot saw the client gone and the backend there */
 };
 
 /* How it ended, as far as it is known. */
@@ -50,6 +53,7 @@ struct unix_connection *unix_find(__u64 cookie);
 void unix_open(struct unix_connection *conn, struct sock *server_end);
 void unix_end(struct unix_connection *conn, const struct unix_ending *how);
 void unix_fail(struct unix_connection *conn, enum manner manner);
+void unix_infer(const struct ledger_key *ledger, __u64 cookie);
 void unix_release(struct unix_connection *conn);
 void unix_settle(struct unix_connection *conn, struct sock *client_end);
 void unix_vanished(struct unix_connection *conn);
@@ -69,7 +73,8 @@ void unix_forked(struct task_struct *parent, struct task_struct *child);
 void unix_exits(struct task_struct *task);
 
 /* unix_unseen.bpf.c */
-void unix_unseen(struct task_struct *backend, struct sock *client_end, struct sock *server_end);
+void unix_unseen(struct task_struct *backend, struct sock *client_end, struct sock *server_end,
+	bool refuses);
 
 /* unix_snapshot.bpf.c */
 void unix_file(struct bpf_iter__task_file *ctx, struct task_struct *task, struct sock *sk);

@@ -29,6 +29,7 @@ struct walk {
 	struct file **fds;
 	struct process_key key;
 	__u32 forked;
+	__u32 refuses; /* 1: a backend whose session never began */
 };
 
 static void hold(__u32 pid)
@@ -77,6 +78,51 @@ static struct sock *sock_of(struct file *file)
 	return BPF_CORE_READ(socket, sk);
 }
 
+static bool is_digit(const unsigned char *name)
+{
+	char first = 0;
+
+	bpf_probe_read_kernel(&first, 1, name);
+	return first >= '0' && first <= '9';
+}
+
+/* A file of one database, as base/16384/2601: a session has some of them open from its start. What
+ * is read before, to let a client in or not, belongs to all databases: global/1260. */
+static long ends_at_database(__u32 fd, void *context)
+{
+	struct walk *walk = context;
+	struct file___path *file = NULL;
+	struct dentry *dentry;
+
+	bpf_probe_read_kernel(&file, sizeof(file), walk->fds + fd);
+	dentry = file ? BPF_CORE_READ(file, f_path.dentry) : NULL;
+	if (!dentry || !is_digit(BPF_CORE_READ(dentry, d_name.name)) ||
+		!is_digit(BPF_CORE_READ(dentry, d_parent, d_name.name)))
+		return 0;
+	walk->refuses = 0;
+	return 1;
+}
+
+/*
+ * Is it a backend that ends because it said FATAL before a session? A child of a postmaster that
+ * has not exec'd, its status is 1, it did not live long, and it never opened a database. What it
+ * said is not seen: this is told by its shape.
+ */
+static void may_refuse(struct walk *walk, __u32 fds)
+{
+	struct task_struct *task = walk->task;
+	char comm[EVENT_COMM] = {};
+
+	process_comm_of(task, comm);
+	walk->refuses = BPF_CORE_READ(task, exit_code) == 1 << 8 &&
+			BPF_CORE_READ(task, self_exec_id) ==
+				BPF_CORE_READ(task, real_parent, self_exec_id) &&
+			bpf_ktime_get_boot_ns() - walk->key.start < REFUSAL_LIFE &&
+			(!bpf_strncmp(comm, 8, "postgres") || !bpf_strncmp(comm, 10, "postmaster"));
+	if (walk->refuses)
+		bpf_loop(fds, ends_at_database, walk, 0);
+}
+
 /* The exiting process has the client's end. */
 static void client_exits(
 	struct walk *walk, struct unix_connection *conn, struct sock *sk, __u64 refs)
@@ -113,8 +159,13 @@ static void backend_exits(struct walk *walk, struct unix_connection *conn, struc
 {
 	struct task_struct *task = walk->task;
 	struct unix_ending hung_up = {.ending = ENDING_HUNG_UP, .manner = MANNER_FIN, .held = true};
+	struct unix_ending refused = {.ending = ENDING_REFUSED,
+		.manner = MANNER_FIN,
+		.held = unix_alive(client_end)};
 
 	unix_open(conn, server_end);
+	if (walk->refuses)
+		unix_end(conn, &refused); /* whoever closes first after it */
 	unix_settle(conn, client_end);
 	if (!unix_alive(client_end) || conn->base.phase != PHASE_OPEN)
 		return;
@@ -149,7 +200,7 @@ static long look_at(__u32 fd, void *context)
 	if (conn)
 		backend_exits(walk, conn, peer, sk);
 	else
-		unix_unseen(walk->task, peer, sk);
+		unix_unseen(walk->task, peer, sk, walk->refuses);
 	return 0;
 }
 
@@ -172,5 +223,8 @@ __hidden void unix_exits(struct task_struct *task)
 	table = BPF_CORE_READ(files, fdt);
 	walk.fds = BPF_CORE_READ(table, fd);
 	count = BPF_CORE_READ(table, max_fds);
-	bpf_loop(count < FDS_MOST ? count : FDS_MOST, look_at, &walk, 0);
+	if (count > FDS_MOST)
+		count = FDS_MOST;
+	may_refuse(&walk, count);
+	bpf_loop(count, look_at, &walk, 0);
 }

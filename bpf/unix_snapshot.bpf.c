@@ -83,6 +83,19 @@ __hidden void unix_file(
 	}
 }
 
+/* A client that is gone so soon may have been refused: the exit of its backend, which is on its way,
+ * says so. Asked once. */
+static bool backend_will_tell(struct unix_connection *conn, struct sock *client_end)
+{
+	bool first = !conn->closing;
+
+	if (unix_alive(client_end) ||
+		bpf_ktime_get_boot_ns() - conn->base.opened_at > REFUSAL_LIFE)
+		return false;
+	conn->closing = 1;
+	return first;
+}
+
 SEC("iter/bpf_sk_storage_map")
 int snapshot_unix_sockets(struct bpf_iter__bpf_sk_storage_map *ctx)
 {
@@ -95,7 +108,8 @@ int snapshot_unix_sockets(struct bpf_iter__bpf_sk_storage_map *ctx)
 	if (!conn)
 		return 0;
 	conn->seen = unix_snapshot;
-	unix_settle(conn, sk);
+	if (!backend_will_tell(conn, sk))
+		unix_settle(conn, sk);
 	if (conn->base.phase != PHASE_OPEN && conn->base.phase != PHASE_HELD)
 		return 0;
 	event.head.kind = EVENT_SOCKET;

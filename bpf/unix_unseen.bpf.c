@@ -65,7 +65,7 @@ static void tell(struct unseen *room, enum ending ending)
 	event->ledger = room->conn.ledger;
 	event->opened_at = room->conn.opened_at;
 	event->ending = ending;
-	if (ending == ENDING_HUNG_UP)
+	if (ending == ENDING_HUNG_UP || ending == ENDING_REFUSED)
 		event->manner = MANNER_FIN;
 	else if (ending == ENDING_CLOSED)
 		event->manner = MANNER_CLOSE;
@@ -74,12 +74,9 @@ static void tell(struct unseen *room, enum ending ending)
 		loss_count(LOSS_RING_FULL);
 }
 
-/*
- * The exiting process has the server's end of a connection that nobody knows. Whoever has asked for
- * the client's cookie has seen it: a snapshot of ours, which has counted it.
- */
+/* The exiting process has the server's end of a connection that no snapshot has counted. */
 __hidden void unix_unseen(
-	struct task_struct *backend, struct sock *client_end, struct sock *server_end)
+	struct task_struct *backend, struct sock *client_end, struct sock *server_end, bool refuses)
 {
 	struct task_struct *opener = opener_of(server_end);
 	__u32 zero = 0;
@@ -87,7 +84,7 @@ __hidden void unix_unseen(
 	struct connection *conn;
 	enum ending ending;
 
-	if (!room || unix_hooked || BPF_CORE_READ(client_end, __sk_common.skc_cookie.counter))
+	if (!room || unix_hooked)
 		return;
 	conn = &room->conn;
 	__builtin_memset(conn, 0, sizeof(*conn));
@@ -99,7 +96,11 @@ __hidden void unix_unseen(
 		process_key_of(opener, &conn->ledger.process);
 		process_note(&conn->ledger.process);
 	}
-	ending = ending_of(client_end, opener, BPF_CORE_READ(backend, exit_code) != 0);
+	ending = ENDING_REFUSED;
+	if (!refuses)
+		ending = ending_of(client_end, opener, BPF_CORE_READ(backend, exit_code) != 0);
 	count(conn, ending);
 	tell(room, ending);
+	if (refuses)
+		unix_infer(&conn->ledger, room->event.cookie);
 }

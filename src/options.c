@@ -46,8 +46,7 @@ const struct argp_option options_rows[] = {
 	{"port", 'P', "PORT[,PORT…]", 0, "PostgreSQL's port (default 5432)", 1},
 	{"unix", KEY_UNIX, "on|off", 0,
 		"unix sockets of these ports too (default on): opened, closed and abandoned are "
-		"exact, "
-		"refusals and bytes are not seen there",
+		"exact, refusals are inferred, bytes are not seen there",
 		1},
 	{"duration", 'd', "TIME", 0, "report after TIME: 30, 30s, 5m, 2h (default: until Ctrl-C)",
 		1},

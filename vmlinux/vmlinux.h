@@ -144,7 +144,7 @@ struct fs_struct { /* process.bpf.c: working directory and root */
 	struct path root;
 	struct path pwd;
 };
-struct file___path { /* process.bpf.c: mm->exe_file's path */
+struct file___path { /* process.bpf.c: of mm->exe_file; unix_exit.bpf.c: of a descriptor */
 	struct path f_path;
 };
 struct mm_struct { /* process.bpf.c: argv and the executable */

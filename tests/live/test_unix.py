@@ -4,6 +4,7 @@
 import os
 import signal
 import socket
+import struct
 import subprocess
 
 import pytest
@@ -11,6 +12,8 @@ import pytest
 from actors import Actor, node_script, python_script
 from pgcluster import PgCluster, wait_until
 from tracer import WITHOUT_CGROUP2, Tracer, expect
+
+SO_COOKIE = 57      # <asm-generic/socket.h>
 
 
 @pytest.fixture
@@ -197,6 +200,32 @@ def test_without_hooks_what_comes_and_goes_is_counted_at_its_backend_s_end(clust
     # Its last sessions can end with it, and then nobody saw their end: unknown, never guessed.
     assert report.process(bench.pid)["closed"] >= sessions - 4
     assert report.total("unknown") <= 5 and report.total("abandoned") <= 1
+
+
+def test_without_hooks_each_is_counted_once_whoever_looks(cluster):
+    """Any tool can have looked at a socket, and given it its number, before ours does."""
+    message = b"user\0postgres\0\0"
+    with unix_tracer(cluster, "-i", "60s", prefix=WITHOUT_CGROUP2) as tracer, socket.socket(socket.AF_UNIX) as client:
+        client.connect(f"{cluster.socket_folder}/.s.PGSQL.{cluster.port}")
+        assert client.getsockopt(socket.SOL_SOCKET, SO_COOKIE, 8)
+        client.sendall(struct.pack("!II", 8 + len(message), 3 << 16) + message)
+        while b"Z\0\0\0\5" not in client.recv(4096):
+            pass
+        client.sendall(b"X\0\0\0\4")
+        assert client.recv(4096) == b"", "its backend has gone"
+        report = tracer.stop(complete=False)
+    assert (report.total("opened"), report.total("closed")) == (1, 1)
+
+
+def test_without_hooks_what_a_look_has_counted_is_not_counted_again(cluster, env):
+    with unix_tracer(cluster, prefix=WITHOUT_CGROUP2, output="ndjson") as tracer, \
+            Actor(["psql", "-XAtq"], env=env) as killed:
+        wait_at_prompt(killed)
+        wait_until(lambda: saw_holder(tracer, killed.pid), "a look saw it")
+        killed.kill()
+        wait_backends_gone(cluster)
+        report = tracer.stop(complete=False)
+    expect(report.process(killed.pid), opened=1, abandoned=1)
 
 
 def test_abstract(postgres):
