@@ -253,6 +253,14 @@ void text_age(char *out, size_t size, __u64 ns)
 		snprintf(out, size, "%llud%02lluh", s / 86400, s / 3600 % 24);
 }
 
+void text_age_from(char *out, size_t size, __u64 ns, bool at_least, bool ascii)
+{
+	char age[24];
+
+	text_age(age, sizeof(age), ns);
+	snprintf(out, size, "%s%s", !at_least ? "" : ascii ? ">" : "≥", age);
+}
+
 struct unit {
 	const char *name;
 	__u64 factor;

@@ -35,6 +35,9 @@ char *text_command(const char *argv, size_t length);
 /* Two units at most, rounded down: "0.8s" below 10 s, then "42s", "3m07s", "1h05m", "3d02h". */
 void text_age(char *out, size_t size, __u64 ns);
 
+/* The same of what may only be a lower bound: "≥42s", for `ascii` ">42s"; one column more. */
+void text_age_from(char *out, size_t size, __u64 ns, bool at_least, bool ascii);
+
 /* "30", "30s", "1500ms", "5m", "2h" → ns. -EINVAL or -ERANGE. */
 int text_duration(const char *text, __u64 *ns);
 

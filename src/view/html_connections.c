@@ -47,9 +47,7 @@ static void put_number(struct cell *cell, __u64 n)
 static void put_age(struct cell *cell, __u64 ns, bool at_least)
 {
 	cell->number = (double)(ns / 1000000ull) / 1000;
-	if (at_least)
-		cell->text[0] = '>';
-	text_age(cell->text + at_least, sizeof(cell->text) - at_least, ns);
+	text_age_from(cell->text, sizeof(cell->text), ns, at_least, false);
 }
 
 static void get_state(const struct entry *e, struct cell *cell)

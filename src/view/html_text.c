@@ -77,6 +77,6 @@ void html_age(FILE *out, __u64 ns, bool at_least)
 	char age[24];
 
 	text_age(age, sizeof(age), ns);
-	fprintf(out, "%s<time datetime=\"PT%.1fS\">%s</time>", at_least ? "&gt;" : "",
+	fprintf(out, "%s<time datetime=\"PT%.1fS\">%s</time>", at_least ? "≥" : "",
 		(double)(ns / 100000000ull) / 10, age);
 }

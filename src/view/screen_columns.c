@@ -102,8 +102,8 @@ void draw_titles(struct screen *s, unsigned line)
 	canvas_put(&s->canvas, line, at + 1, VERDICT_WIDTH, STYLE_HEADING, "VERDICT");
 }
 
-static void cell_text(const struct column *c, const struct row *row, const struct counts *n,
-	char *out, size_t size)
+static void cell_text(const struct screen *s, const struct column *c, const struct row *row,
+	const struct counts *n, char *out, size_t size)
 {
 	const struct count_field *f = c->field ? count_field_find(c->field) : NULL;
 
@@ -115,8 +115,7 @@ static void cell_text(const struct column *c, const struct row *row, const struc
 	} else if (!f->is_age) {
 		snprintf(out, size, "%llu", (unsigned long long)f->get(n));
 	} else if (n->open) {
-		out[0] = '>';
-		text_age(out + n->oldest_at_least, size - 1, f->get(n));
+		text_age_from(out, size, f->get(n), n->oldest_at_least, s->config.ascii);
 	} else {
 		snprintf(out, size, "-");
 	}
@@ -132,7 +131,7 @@ static void draw_counts(struct screen *s, unsigned line, const struct row *row)
 	for (size_t i = 0; i < COLUMNS; i++) {
 		if (s->canvas.columns < columns[i].from)
 			continue;
-		cell_text(&columns[i], row, n, text, sizeof(text));
+		cell_text(s, &columns[i], row, n, text, sizeof(text));
 		put_right(s, line, &at, cell_width(s, &columns[i]),
 			!strcmp(text, "0") ? STYLE_DIM : STYLE_PLAIN, text);
 	}
@@ -231,8 +230,8 @@ static void state_text(const struct connection_row *c, char *out, size_t size)
 			*at = ' ';
 }
 
-static void link_text(
-	enum link_column column, const struct connection_row *c, char *out, size_t size)
+static void link_text(const struct screen *s, enum link_column column,
+	const struct connection_row *c, char *out, size_t size)
 {
 	*out = 0;
 	switch (column) {
@@ -240,10 +239,7 @@ static void link_text(
 		if (c->local_port)
 			snprintf(out, size, "%u", c->local_port);
 		break;
-	case AGE:
-		out[0] = '>';
-		text_age(out + c->at_least, size - 1, c->age);
-		break;
+	case AGE: text_age_from(out, size, c->age, c->at_least, s->config.ascii); break;
 	case IDLE:
 		if (!c->ended_at)
 			text_age(out, size, c->idle);
@@ -273,7 +269,7 @@ static void draw_links(struct screen *s, unsigned line, const struct connection_
 		if (!width)
 			width = s->canvas.columns > at + 1 ? s->canvas.columns - at - 1 : 1;
 		if (c)
-			link_text((enum link_column)i, c, text, sizeof(text));
+			link_text(s, (enum link_column)i, c, text, sizeof(text));
 		/* The last one's begin says most: "idle in transac". */
 		cell = clean_cut(s, c ? text : links[i].title, i == STATE ? sizeof(text) : width);
 		if (links[i].right) {

@@ -279,7 +279,7 @@ static void pane_connection(struct pane *p, const struct row *row)
 
 	server_text(server, sizeof(server), &c->server, c->server_path);
 	format_time(opened, sizeof(opened), p->screen->snapshot->session, c->opened_at);
-	text_age(age, sizeof(age), c->age);
+	text_age_from(age, sizeof(age), c->age, c->at_least, p->screen->config.ascii);
 	text_age(idle, sizeof(idle), c->idle);
 	pane_print(p, STYLE_STRONG, "%s from port %u", server, c->local_port);
 	pane_print(p, STYLE_PLAIN, "%s %s by thread %u (%s), %s %s, idle %s",

@@ -124,6 +124,13 @@ static void print_titles(const struct view_context *c, const struct snapshot *s)
 	fprintf(c->out, "  %s\n", title);
 }
 
+static void print_right(const struct view_context *c, int width, const char *text)
+{
+	int columns = (int)text_columns(text);
+
+	fprintf(c->out, " %*s%s", columns < width ? width - columns : 0, "", text);
+}
+
 static void print_cells(
 	const struct view_context *c, const struct snapshot *s, const struct counts *counts)
 {
@@ -139,10 +146,8 @@ static void print_cells(
 				(unsigned long long)f->get(counts));
 			continue;
 		}
-		age[0] = counts->oldest_at_least ? '>' : ' ';
-		text_age(age + 1, sizeof(age) - 1, f->get(counts));
-		fprintf(c->out, " %*s", cell_width(f, s),
-			counts->open ? (age[0] == ' ' ? age + 1 : age) : "-");
+		text_age_from(age, sizeof(age), f->get(counts), counts->oldest_at_least, c->ascii);
+		print_right(c, cell_width(f, s), counts->open ? age : "-");
 	}
 	fputs("  ", c->out);
 }

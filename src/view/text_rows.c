@@ -73,9 +73,9 @@ static void print_connection(const struct view_context *c, const struct connecti
 {
 	char age[24], server[160], detail[160];
 
-	text_age(age, sizeof(age), row->age);
+	text_age_from(age, sizeof(age), row->age, row->at_least, c->ascii);
 	server_text(server, sizeof(server), &row->server, row->server_path);
-	fprintf(c->out, "            %s%s  ", row->at_least ? ">" : "", age);
+	fprintf(c->out, "            %s  ", age);
 	if (row->server.family != AF_UNIX)
 		fprintf(c->out, "port %u -> ", row->local_port);
 	prose_name(c, server, sizeof(server));

@@ -220,7 +220,7 @@ def test_where_no_backend_is_known_the_age_is_a_lower_bound(sink, port):
         leaker.said()
         (row,) = look(port).connections("open")
         assert row["age_at_least"] is True and row["backend_pid"] is None
-        assert "  >0." in text_of(port, "--once")
+        assert "  ≥0." in text_of(port, "--once") and "  >0." in text_of(port, "--once", charset="C")
 
 
 def test_a_server_in_another_network_namespace(postgres, netns):

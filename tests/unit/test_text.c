@@ -136,6 +136,20 @@ static void says_ages(void **state)
 	check_age(266400000000000ull, "3d02h");
 }
 
+static void says_ages_that_are_lower_bounds(void **state)
+{
+	char out[24];
+
+	(void)state;
+	text_age_from(out, sizeof(out), 42000000000ull, true, false);
+	assert_string_equal(out, "≥42s");
+	assert_int_equal(text_columns(out), 4);
+	text_age_from(out, sizeof(out), 42000000000ull, true, true);
+	assert_string_equal(out, ">42s");
+	text_age_from(out, sizeof(out), 42000000000ull, false, false);
+	assert_string_equal(out, "42s");
+}
+
 static void reads_times_and_sizes(void **state)
 {
 	__u64 n;
@@ -191,6 +205,7 @@ int main(void)
 		cmocka_unit_test(splits_no_character_for_size),
 		cmocka_unit_test(survives_hostile_text),
 		cmocka_unit_test(says_ages),
+		cmocka_unit_test(says_ages_that_are_lower_bounds),
 		cmocka_unit_test(reads_times_and_sizes),
 		cmocka_unit_test(says_where_a_server_is),
 	};
