@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * connection.c: the life of each connection as events tell it, what the wire said of it, and how
- * many of a crowd are open at once.
- */
-#include <stdio.h>
+/* connection.c: the life of each connection as events tell it, and what the wire said of it. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,61 +12,6 @@ struct connection *connection_get(const struct model *model, __u64 cookie)
 
 	HASH_FIND(hh, model->connections, &cookie, sizeof(cookie), conn);
 	return conn;
-}
-
-void server_crowd_name(char *out, size_t size, const struct server_key *key)
-{
-	__u64 address[2];
-
-	memcpy(address, key->address, sizeof(address));
-	snprintf(out, size, "/%llx:%llx/%u/%u", (unsigned long long)address[0],
-		(unsigned long long)address[1], key->port, key->netns);
-}
-
-static struct crowd *crowd_get(struct model *model, const char *name)
-{
-	struct crowd *crowd;
-
-	HASH_FIND_STR(model->crowds, name, crowd);
-	if (crowd)
-		return crowd;
-	crowd = xcalloc(1, sizeof(*crowd));
-	crowd->name = xstrdup(name);
-	HASH_ADD_KEYPTR(hh, model->crowds, crowd->name, strlen(crowd->name), crowd);
-	return crowd;
-}
-
-static void crowd_change(struct crowd *crowd, __s64 by)
-{
-	crowd->open += by;
-	if (crowd->open > crowd->peak)
-		crowd->peak = crowd->open;
-}
-
-/* A process got its first open connection, or lost its last. */
-static void crowd_busy(struct crowd *crowd, struct process *process, __s64 by)
-{
-	__s64 before = process->open;
-
-	process->open = before + by > 0 ? before + by : 0; /* its opening may be lost */
-	crowd->busy += (process->open > 0) - (before > 0);
-	if (crowd->busy > crowd->busy_peak)
-		crowd->busy_peak = crowd->busy;
-}
-
-/* One more or one fewer is open: of the opener's script, and to the server. */
-static void crowds_change(struct model *model, const struct ledger_key *key, __s64 by)
-{
-	struct process *process = state_process(model, &key->process);
-	struct crowd *script =
-		crowd_get(model, process && process->identified ? process->name.script : "?");
-	char server[80];
-
-	server_crowd_name(server, sizeof(server), &key->server);
-	crowd_change(crowd_get(model, server), by);
-	crowd_change(script, by);
-	if (process)
-		crowd_busy(script, process, by);
 }
 
 static void connection_free(struct connection *conn)
@@ -262,7 +203,6 @@ void connections_unhold(struct model *model)
 void connections_free(struct model *model)
 {
 	struct connection *conn, *next;
-	struct crowd *crowd, *next_crowd;
 
 	HASH_ITER (hh, model->connections, conn, next) {
 		HASH_DEL(model->connections, conn);
@@ -272,10 +212,5 @@ void connections_free(struct model *model)
 	for (conn = model->ended_first; conn; conn = next) {
 		next = conn->next_ended;
 		connection_free(conn);
-	}
-	HASH_ITER (hh, model->crowds, crowd, next_crowd) {
-		HASH_DEL(model->crowds, crowd);
-		free(crowd->name);
-		free(crowd);
 	}
 }

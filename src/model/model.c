@@ -4,11 +4,15 @@
  * what its fact says. Counts are taken over from the kernel's ledgers; events only give the details.
  *
  *   process.c     who a process is
- *   connection.c  the life of a connection, crowds and their peaks
- *   ledger.c      the books, and the snapshot that checks them
- *   servers.c     the servers on this host: their slots, joined to the clients
+ *   ledger.c      the books of a process with a server
+ *   crowd.c       how many of a script, or to a server, are open at once
+ *   place.c       where unix servers' sockets lie
  *   series.c      what metrics count
+ *   connection.c  the life of a connection
+ *   join.c        which connection each backend serves
+ *   servers.c     the servers on this host and their backends
  *   fold.c        the long gone, together
+ *   reconcile.c   the kernel's counts, and the snapshot that checks them: it calls those above
  */
 #include <stdlib.h>
 #include <string.h>
@@ -106,6 +110,8 @@ void model_free(struct model *model)
 		HASH_DEL(model->ledgers, ledger);
 		free(ledger);
 	}
+	crowds_free(model);
+	places_free(model);
 	servers_free(model);
 	series_free(model);
 	free(model->session_texts);

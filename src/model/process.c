@@ -14,6 +14,15 @@ struct process *state_process(const struct model *model, const struct process_ke
 	return process;
 }
 
+const char *state_script(const struct model *model, const struct process_key *key)
+{
+	const struct process *process = state_process(model, key);
+
+	if (process && process->identified)
+		return process->name.script;
+	return is_untracked(key) ? "~untracked" : "?";
+}
+
 struct process *process_get(struct model *model, const struct process_key *key)
 {
 	struct process *process = state_process(model, key);

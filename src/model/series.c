@@ -40,10 +40,7 @@ static void labels_of(struct labels *out, const struct model *model, const struc
 	char server[4200];
 
 	server_text(server, sizeof(server), &key->server, state_path(model, &key->server));
-	label_set(out->text[0], sizeof(out->text[0]),
-		e                             ? p->name.script
-		: is_untracked(&key->process) ? "~untracked"
-					      : "?");
+	label_set(out->text[0], sizeof(out->text[0]), state_script(model, &key->process));
 	label_set(out->text[1], sizeof(out->text[1]), e ? e->container : NULL);
 	label_set(out->text[2], sizeof(out->text[2]), server);
 	label_set(out->text[3], sizeof(out->text[3]), e ? e->library : NULL);
@@ -245,12 +242,12 @@ static struct series_row *row_of(struct filling *rows, size_t count, const struc
 static void fill_open(struct filling *rows, size_t count, const struct ledger *ledger)
 {
 	struct series_row *row = row_of(rows, count, ledger);
-	__s64 open = ledger->totals.open + ledger->settled.open - (__s64)ledger->unknown;
+	__u64 open = ledger_open(ledger);
 	__s64 held = ledger->totals.held + ledger->settled.held;
 
 	if (!row)
 		return;
-	row->counts.open += open > 0 ? (__u64)open : 0;
+	row->counts.open += open;
 	row->counts.fd_leak += held > 0 ? (__u64)held : 0;
 	row->processes += open > 0;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * snapshot.c: rows out: the model's facts grouped, filtered, sorted, and frozen for the views.
+ * snapshot.c: rows out: the model's facts grouped and counted, and frozen for the views. Which are
+ * wanted says filter.c, in what order order.c; connection_row.c and instances.c fill rows.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,9 +39,7 @@ static void group_text(const struct builder *b, const struct ledger *ledger, cha
 {
 	const struct process *p = state_process(b->model, &ledger->key.process);
 	const struct event_process *e = p && p->identified ? &p->identity : NULL;
-	const char *script = e                                    ? p->name.script
-			     : is_untracked(&ledger->key.process) ? "~untracked"
-								  : "?";
+	const char *script = state_script(b->model, &ledger->key.process);
 
 	switch (b->query->group_by) {
 	case GROUP_PROCESS:
@@ -75,7 +74,6 @@ static void counts_add_ledger(struct counts *c, const struct ledger *l)
 {
 	const struct totals *a = &l->totals, *b = &l->settled;
 	__u64 peak = (__u64)(a->peak > b->peak ? a->peak : b->peak);
-	__s64 open = a->open + b->open - (__s64)l->unknown;
 
 	c->adopted += a->adopted + b->adopted;
 	c->opened += a->opened + b->opened;
@@ -85,7 +83,7 @@ static void counts_add_ledger(struct counts *c, const struct ledger *l)
 	c->refused += a->refused + b->refused;
 	c->failed += a->failed + b->failed;
 	c->unknown += a->unknown + b->unknown + l->unknown;
-	c->open += open > 0 ? (__u64)open : 0;
+	c->open += ledger_open(l);
 	c->fd_leak += (__u64)(a->held + b->held);
 	if (peak > c->peak)
 		c->peak = peak;
@@ -150,87 +148,6 @@ static struct process_row *process_row_get(
 	row->gone = p && p->gone;
 	row->exit_code = p ? p->exit_code : 0;
 	return row;
-}
-
-static void connection_row_wire(struct connection_row *row, const struct event_wire *wire)
-{
-	static const struct event_wire nothing;
-
-	if (!wire)
-		wire = &nothing;
-	row->user = wire->user;
-	row->database = wire->database;
-	row->application = wire->application;
-	row->activity = "";
-	row->backend_pid = row->backend_pid_in_ns = wire->backend_pid;
-	row->encryption = (enum encryption)wire->encryption;
-	row->purpose = (enum purpose)wire->purpose;
-	row->sqlstate = wire->sqlstate;
-	row->message = wire->message;
-	row->refusal_inferred = wire->inferred;
-}
-
-/* The backend's title tells what is so now; the wire told what was asked for at the start. */
-static void connection_row_told(
-	struct connection_row *row, const struct connection *c, const struct model *model)
-{
-	const struct told *told = c->told;
-
-	row->at_least = c->attribution != ATTRIBUTION_CONNECT && !told;
-	if (!told)
-		return;
-	row->backend_pid = told->backend.pid;
-	if (told->pid_in_ns)
-		row->backend_pid_in_ns = told->pid_in_ns;
-	if (*told->user)
-		row->user = told->user;
-	if (*told->database)
-		row->database = told->database;
-	if (!c->ended_at && told->snapshot == model->snapshots)
-		row->activity = told->activity;
-}
-
-/* An adopted connection is as old as the backend that was forked for it. */
-static __u64 born(const struct connection *c)
-{
-	if (c->attribution != ATTRIBUTION_CONNECT && c->told &&
-		c->told->backend.start < c->opened_at)
-		return c->told->backend.start;
-	return c->opened_at;
-}
-
-static void connection_row_fill(
-	struct connection_row *row, const struct connection *c, const struct model *model)
-{
-	__u64 opened = born(c), active = c->last_traffic > opened ? c->last_traffic : opened;
-	__u64 end = c->ended_at ? c->ended_at : model->now;
-
-	*row = (struct connection_row){
-		.cookie = c->cookie,
-		.opened_at = opened,
-		.ended_at = c->ended_at,
-		.age = end > opened ? end - opened : 0,
-		.idle = end > active ? end - active : 0,
-		.sent = c->sent,
-		.received = c->received,
-		.server = c->ledger.server,
-		.local_port = c->local_port,
-		.ending = c->ending,
-		.manner = c->manner,
-		.error = c->error,
-		.exit_code = c->exit_code,
-		.closer = c->closer,
-		.closer_comm = c->closer_comm,
-		.attribution = c->attribution,
-		.held = c->held,
-		.comm = c->comm,
-		.tid = c->tid,
-		.holders = c->holders,
-		.holder_count = c->holder_count,
-		.server_path = state_path(model, &c->ledger.server),
-	};
-	connection_row_wire(row, c->wire);
-	connection_row_told(row, c, model);
 }
 
 /* Room doubles: a full array's count is a power of two. */
@@ -335,9 +252,8 @@ static void gather_connections(struct builder *b)
 /* A crowd's peak is what the events saw; never less than any of its parts' or than now. */
 static void raise_peak(const struct builder *b, const char *name, struct counts *counts)
 {
-	struct crowd *crowd;
+	const struct crowd *crowd = crowd_find(b->model, name);
 
-	HASH_FIND_STR(b->model->crowds, name, crowd);
 	if (crowd && crowd->peak > 0 && (__u64)crowd->peak > counts->peak)
 		counts->peak = (__u64)crowd->peak;
 	if (counts->open > counts->peak)
@@ -347,7 +263,7 @@ static void raise_peak(const struct builder *b, const char *name, struct counts 
 /* Its processes: the most connections of one, and how many had any at once. */
 static void count_crowd(const struct builder *b, struct group_row *row)
 {
-	struct crowd *crowd = NULL;
+	const struct crowd *crowd = NULL;
 	__u64 holding = 0;
 
 	for (size_t i = 0; i < row->process_count; i++) {
@@ -360,75 +276,19 @@ static void count_crowd(const struct builder *b, struct group_row *row)
 			row->process_peak = c->open;
 	}
 	if (b->query->group_by == GROUP_SCRIPT)
-		HASH_FIND_STR(b->model->crowds, row->name, crowd);
+		crowd = crowd_find(b->model, row->name);
 	row->concurrent = holding;
 	if (crowd && crowd->busy_peak > 0 && (__u64)crowd->busy_peak > holding)
 		row->concurrent = (__u64)crowd->busy_peak;
 }
 
-static int by_number(__u64 a, __u64 b)
-{
-	return a > b ? -1 : a < b;
-}
-
-static int by_age(const void *a, const void *b)
-{
-	const struct connection_row *x = a, *y = b;
-	int ended = (x->ended_at != 0) - (y->ended_at != 0);
-
-	if (ended)
-		return ended;
-	if (x->opened_at != y->opened_at)
-		return x->opened_at < y->opened_at ? -1 : 1;
-	return x->cookie < y->cookie ? -1 : x->cookie > y->cookie;
-}
-
-static int worse(const struct counts *a, const struct counts *b)
-{
-	int order = by_number(a->idle + a->abandoned, b->idle + b->abandoned);
-
-	if (!order)
-		order = by_number(a->open + a->fd_leak, b->open + b->fd_leak);
-	return order ? order : by_number(a->opened, b->opened);
-}
-
-static int by_worst(const void *a, const void *b)
-{
-	const struct group_row *x = a, *y = b;
-	int order = worse(&x->counts, &y->counts);
-
-	return order ? order : strcmp(x->name, y->name);
-}
-
-static int by_field(const void *a, const void *b, void *field)
-{
-	const struct group_row *x = a, *y = b;
-	const struct count_field *f = field;
-	int order = by_number(f->get(&x->counts), f->get(&y->counts));
-
-	return order ? order : by_worst(a, b);
-}
-
-static int by_start(const void *a, const void *b)
-{
-	const struct process_row *x = a, *y = b;
-	int order = (x->folded != 0) - (y->folded != 0);
-
-	if (!order)
-		order = worse(&x->counts, &y->counts);
-	return order ? order : process_key_order(&x->key, &y->key);
-}
-
 static void group_finish(struct builder *b, struct gather *g, struct group_row *to)
 {
 	raise_peak(b, b->query->group_by == GROUP_SCRIPT ? g->name : "", &g->row.counts);
-	for (size_t i = 0; i < g->row.process_count; i++) {
-		struct process_row *p = &g->row.processes[i];
-
-		if (p->connection_count)
-			qsort(p->connections, p->connection_count, sizeof(*p->connections), by_age);
-	}
-	qsort(g->row.processes, g->row.process_count, sizeof(*g->row.processes), by_start);
+	for (size_t i = 0; i < g->row.process_count; i++)
+		connections_sort(
+			g->row.processes[i].connections, g->row.processes[i].connection_count);
+	processes_sort(g->row.processes, g->row.process_count);
 	count_crowd(b, &g->row);
 	*to = g->row;
 }
@@ -458,11 +318,7 @@ static void finish_groups(struct builder *b)
 		group_finish(b, g, &s->groups[s->group_count++]);
 		free(g);
 	}
-	if (b->query->sort)
-		qsort_r(s->groups, s->group_count, sizeof(*s->groups), by_field,
-			(void *)b->query->sort);
-	else
-		qsort(s->groups, s->group_count, sizeof(*s->groups), by_worst);
+	groups_sort(s->groups, s->group_count, b->query->sort);
 	while (b->query->rows && s->group_count > b->query->rows) {
 		group_row_free(&s->groups[--s->group_count]);
 		s->groups_hidden++;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * state.h: the model's inside, shared by the files that take events in and snapshot.c (rows out).
+ * state.h: the model's inside, shared by the files that take events in (model.c lists them) and those
+ * that give rows out: snapshot.c and what it calls. A file below calls only those above it.
  */
 #ifndef MODEL_STATE_H
 #define MODEL_STATE_H
@@ -85,7 +86,7 @@ struct backend {
 	struct event_backend event; /* strings in `arena` */
 	char *arena;
 	struct connection *client; /* while the snapshot that found it ends */
-	int match;                 /* how well it fits: enum match of servers.c */
+	int match;                 /* how well it fits: enum match of join.c */
 	bool ambiguous;
 	/* Kept from snapshot to snapshot, for when the client is forgotten. */
 	bool joined;
@@ -189,6 +190,7 @@ void apply_server(struct model *model, const struct event_server *e);
 void apply_place(struct model *model, const struct event_place *e);
 
 /* process.c */
+struct process *state_process(const struct model *model, const struct process_key *key);
 struct process *process_get(struct model *model, const struct process_key *key);
 void process_went(struct model *model, struct process *process);
 void process_free(struct process *process);
@@ -199,22 +201,31 @@ static inline bool is_untracked(const struct process_key *key)
 {
 	return !key->pid && !key->exec;
 }
+/* Never NULL: "?" for who has no name, "~untracked" for nobody. */
+const char *state_script(const struct model *model, const struct process_key *key);
 /* Room for a text and its NUL, and its copy there; NULL stays NULL. */
 size_t text_room(const char *text);
 const char *copy_text(char **to, const char *text);
 
-/* connection.c: `connection_get` finds the current one of a cookie, or NULL. */
-struct connection *connection_get(const struct model *model, __u64 cookie);
-void connections_unhold(struct model *model); /* a snapshot begins: nobody has been seen yet */
-void connections_free(struct model *model);
-
 /* ledger.c */
+struct ledger *state_ledger(const struct model *model, const struct ledger_key *key);
 struct ledger *ledger_get(struct model *model, const struct ledger_key *key);
-void totals_add(struct totals *to, const struct totals *from);
 bool ledger_is_empty(const struct ledger *ledger);
+__u64 ledger_open(const struct ledger *ledger); /* connections that it holds open */
+void totals_add(struct totals *to, const struct totals *from);
 
-/* fold.c: a snapshot has ended: of the gone, all but the last `most` become folds. */
-void fold_gone(struct model *model, size_t most);
+/* crowd.c */
+/* `by` more are open: of the opener's script, and to the server. */
+void crowds_change(struct model *model, const struct ledger_key *key, __s64 by);
+/* NULL: none of that name was ever open. */
+const struct crowd *crowd_find(const struct model *model, const char *name);
+/* A server's key as text that no script can have. */
+void server_crowd_name(char *out, size_t size, const struct server_key *key);
+void crowds_free(struct model *model);
+
+/* place.c: the path of a unix server; NULL: TCP, or not told yet. */
+const char *state_path(const struct model *model, const struct server_key *key);
+void places_free(struct model *model);
 
 /* series.c */
 void series_count(struct model *model, struct ledger *ledger); /* its books have changed */
@@ -223,6 +234,19 @@ void series_lifetime(struct model *model, const struct connection *conn, __u64 e
 void series_sweep(struct model *model); /* a snapshot has ended: the long gone are dropped */
 void series_free(struct model *model);
 void series_gather(struct snapshot *to, const struct model *model, __u64 older);
+
+/* connection.c: `connection_get` finds the current one of a cookie, or NULL. */
+struct connection *connection_get(const struct model *model, __u64 cookie);
+void connections_unhold(struct model *model); /* a snapshot begins: nobody has been seen yet */
+void connections_free(struct model *model);
+
+/* join.c */
+void backends_join(struct model *model); /* a snapshot has ended: each finds its client */
+/* The connection that a backend served; NULL: never seen, or forgotten. */
+struct connection *backend_client(const struct model *model, const struct backend *backend);
+/* Is the client's end gone? */
+bool backend_is_orphan(const struct model *model, const struct backend *backend);
+
 /* servers.c: what a snapshot's brackets mean for the servers. */
 void servers_begin(struct model *model);
 void servers_end(struct model *model, __u64 time);
@@ -230,25 +254,26 @@ void servers_free(struct model *model);
 /* The server behind a key, by what was joined, else by who listens there; NULL: none found. */
 struct instance *state_instance(const struct model *model, const struct server_key *key);
 bool backend_takes_slot(const struct instance *instance, const struct backend *backend);
-/* Is the client's end gone? */
-bool backend_is_orphan(const struct model *model, const struct backend *backend);
-/* The connection that a backend served; NULL: never seen, or forgotten. */
-struct connection *backend_client(const struct model *model, const struct backend *backend);
+
+/* fold.c: a snapshot has ended: of the gone, all but the last `most` become folds. */
+void fold_gone(struct model *model, size_t most);
+
+/* filter.c: does a query without its grouping and sorting want this ledger shown? */
+bool query_wants_server(const struct query *query, const struct server_key *key);
+bool query_wants(const struct query *query, const struct model *model, const struct ledger *ledger);
+
+/* connection_row.c */
+void connection_row_fill(
+	struct connection_row *row, const struct connection *conn, const struct model *model);
+
+/* order.c: each in place; `field` NULL: the worst first. */
+void connections_sort(struct connection_row *rows, size_t count);
+void processes_sort(struct process_row *rows, size_t count);
+void groups_sort(struct group_row *rows, size_t count, const struct count_field *field);
 
 /* instances.c: the rows of the servers on this host. */
 void instances_fill(
 	struct snapshot *snapshot, const struct model *model, const struct query *query);
 void instances_free(struct snapshot *snapshot);
-
-/* model/snapshot.c reads these through the const model. */
-struct process *state_process(const struct model *model, const struct process_key *key);
-/* A server's key as text that no script can have. */
-void server_crowd_name(char *out, size_t size, const struct server_key *key);
-const char *state_path(const struct model *model, const struct server_key *key);
-struct ledger *state_ledger(const struct model *model, const struct ledger_key *key);
-
-/* filter.c: does a query without its grouping and sorting want this ledger shown? */
-bool query_wants_server(const struct query *query, const struct server_key *key);
-bool query_wants(const struct query *query, const struct model *model, const struct ledger *ledger);
 
 #endif
