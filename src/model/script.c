@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * script.c: from a command line to the name a person would use. One row per interpreter says which
- * of its flags take a value, which mean "code on the command line" or "a module"; the first word
- * left over is the script. Launchers (tsx, npm, bundle exec …) are looked through.
+ * script.c: from a command line to the name a person would use. What an interpreter's flags take is
+ * stepped over (interpreters.c); the first word left over is the script. Launchers are looked through.
  */
 #include <ctype.h>
 #include <stdbool.h>
@@ -11,6 +10,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "model/interpreters.h"
 #include "model/script.h"
 
 #define WORDS 64
@@ -20,121 +20,6 @@ struct words {
 	const char *word[WORDS + 1];
 	int count;
 };
-
-/* How a word after the interpreter is to be understood. */
-struct interpreter {
-	const char *names;  /* base names without a version suffix */
-	const char *values; /* flags that take the next word */
-	const char *eval;   /* flags with code instead of a script */
-	const char *module; /* flags with a module or jar instead of a script */
-	const char *skip;   /* sub-commands in front of the script: "run" */
-	const char *tasks;  /* sub-commands that name a task: kept in the name */
-	const char *keep;   /* scripts whose first argument belongs to the name */
-};
-
-#define LIST(words) " " words " "
-
-static const struct interpreter interpreters[] = {
-	{LIST("node nodejs"),
-		LIST("-r --require --import --loader --experimental-loader -C --conditions "
-		     "--env-file --input-type --icu-data-dir --openssl-config --title"),
-		LIST("-e --eval -p --print -pe"), "", "", "", ""},
-	{LIST("python pypy"), LIST("-W -X --check-hash-based-pycs"), LIST("-c"), LIST("-m"), "", "",
-		LIST("manage.py")},
-	{LIST("ruby jruby"), LIST("-r -I -C -E"), LIST("-e"), "", "", "", LIST("rake rails")},
-	{LIST("perl"), LIST("-I"), LIST("-e -E"), "", "", "", ""},
-	{LIST("php"), LIST("-c -d -z"), LIST("-r"), "", "", "", LIST("artisan console")},
-	{LIST("java"),
-		LIST("-cp -classpath --class-path -p --module-path --add-modules --add-opens "
-		     "--add-exports --add-reads"),
-		"", LIST("-jar -m --module"), "", "", ""},
-	{LIST("deno"), LIST("-c --config --import-map --env-file"), LIST("eval"), "",
-		LIST("run serve"), LIST("task"), ""},
-	{LIST("bun bunx"), LIST("-r --preload --env-file --cwd"), LIST("-e --eval -p --print"), "",
-		LIST("run x"), "", ""},
-	{LIST("tsx ts-node ts-node-esm ts-node-dev esno"),
-		LIST("--tsconfig -P --project -O -r --require --import --env-file"),
-		LIST("-e --eval -p --print"), "", LIST("watch"), "", ""},
-	{LIST("sh bash dash zsh ksh ash"), LIST("-o -O --rcfile --init-file"), LIST("-c"), "", "",
-		"", ""},
-	{LIST("lua luajit"), LIST("-l"), LIST("-e"), "", "", "", ""},
-	{LIST("Rscript"), "", LIST("-e"), "", "", "", ""},
-	{LIST("dotnet"), "", "", "", LIST("exec"), LIST("run"), ""},
-	{LIST("gunicorn uvicorn hypercorn daphne"),
-		LIST("-b --bind -w --workers -k --worker-class -c --config --host --port -t "
-		     "--timeout "
-		     "--threads --log-level --workers-per-core -n --name --chdir -p -u --user -g"),
-		"", "", "", "", ""},
-};
-
-/* Programs that run another named behind them, and how many words of their own they take. */
-static const char exec_prefixes[] =
-	LIST("env nice nohup setsid stdbuf time exec sudo ionice chrt taskset timeout");
-/* Launchers whose sub-command is what a person typed. */
-static const char package_managers[] = LIST("npm npx yarn pnpm pnpx corepack bunx");
-static const char chain_runners[] = LIST("bundle poetry uv pipenv pdm hatch dotenv");
-/* Script files of packages that stand for their own name. */
-static const struct {
-	const char *part, *name;
-} known_bins[] = {
-	{"/tsx/dist/cli", "tsx"},
-	{"/ts-node/dist/bin", "ts-node"},
-	{"/npm/bin/npm-cli.js", "npm"},
-	{"/npm/bin/npx-cli.js", "npx"},
-	{"/bin/npm", "npm"},
-	{"/bin/npx", "npx"},
-	{"/bin/yarn", "yarn"},
-	{"/yarn/bin/yarn.js", "yarn"},
-	{"/bin/pnpm", "pnpm"},
-	{"/pnpm/bin/pnpm.cjs", "pnpm"},
-	{"/.bin/tsx", "tsx"},
-	{"/.bin/ts-node", "ts-node"},
-};
-
-static bool listed(const char *list, const char *word)
-{
-	size_t n = strlen(word);
-	const char *at = list;
-
-	if (!n || strchr(word, ' '))
-		return false;
-	while ((at = strstr(at, word))) {
-		if (at > list && at[-1] == ' ' && at[n] == ' ')
-			return true;
-		at += n;
-	}
-	return false;
-}
-
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash && slash[1] ? slash + 1 : path;
-}
-
-/* "python3.11" → "python"; "node20" → "node". */
-static void family_of(char *out, size_t size, const char *word)
-{
-	size_t n;
-
-	snprintf(out, size, "%s", base_name(word[0] == '-' ? word + 1 : word));
-	n = strlen(out);
-	while (n > 1 && (isdigit((unsigned char)out[n - 1]) || out[n - 1] == '.'))
-		n--;
-	out[n] = 0;
-}
-
-static const struct interpreter *interpreter_of(const char *word)
-{
-	char family[64];
-
-	family_of(family, sizeof(family), word);
-	for (size_t i = 0; i < sizeof(interpreters) / sizeof(interpreters[0]); i++)
-		if (listed(interpreters[i].names, family))
-			return &interpreters[i];
-	return NULL;
-}
 
 /* Splits argv; a title ("npm run seed   ") is one argument with spaces and is split at them. */
 static void words_split(struct words *w, const char *argv, size_t length)
@@ -206,13 +91,14 @@ static char *shell_command(const char *shell, const char *command, const char *c
 
 	if (command[strcspn(command, "|&;<>()$`\\\"'*?[#~\n{")]) {
 		free(spaced);
-		return join(base_name(shell), "-c");
+		return join(program_name(shell), "-c");
 	}
 	for (char *at = spaced; *at; at++)
 		if (*at == ' ')
 			*at = 0;
 	words_split(&inner, spaced, strlen(command));
-	name = inner.count ? identify_words(&inner, 0, cwd, runtime) : join(base_name(shell), "-c");
+	name = inner.count ? identify_words(&inner, 0, cwd, runtime)
+			   : join(program_name(shell), "-c");
 	free(inner.text);
 	free(spaced);
 	return name;
@@ -226,19 +112,10 @@ static char *module_name(
 
 	if (!strcmp(flag, "-jar"))
 		return path_tidy(value, cwd);
-	family_of(family, sizeof(family), interpreter);
+	program_family(family, sizeof(family), interpreter);
 	if (!strcmp(family, "java"))
 		return xstrdup(value);
 	return xasprintf("%s %s %s", family, flag, value);
-}
-
-/* Does a file of a package stand for a program of its own name? */
-static const char *known_bin(const char *script)
-{
-	for (size_t i = 0; i < sizeof(known_bins) / sizeof(known_bins[0]); i++)
-		if (strstr(script, known_bins[i].part))
-			return known_bins[i].name;
-	return NULL;
 }
 
 static char *package_command(const struct words *w, int from, const char *manager)
@@ -261,7 +138,7 @@ static char *package_command(const struct words *w, int from, const char *manage
 static char *script_word(const struct words *w, int at, const struct interpreter *in,
 	const char *cwd, char **runtime)
 {
-	const char *word = w->word[at], *bin = known_bin(word);
+	const char *word = w->word[at], *bin = known_program(word);
 	char *path;
 
 	if (bin && listed(package_managers, bin))
@@ -273,7 +150,8 @@ static char *script_word(const struct words *w, int at, const struct interpreter
 		return identify_words(&rest, at, cwd, runtime);
 	}
 	path = path_tidy(word, cwd);
-	if (listed(in->keep, base_name(word)) && at + 1 < w->count && w->word[at + 1][0] != '-') {
+	if (listed(in->keep, program_name(word)) && at + 1 < w->count &&
+		w->word[at + 1][0] != '-') {
 		char *name = join(path, w->word[at + 1]);
 
 		free(path);
@@ -289,7 +167,7 @@ static char *interpret(const struct words *w, int from, const struct interpreter
 	bool java = listed(in->names, "java");
 
 	free(*runtime);
-	*runtime = xstrdup(base_name(self[0] == '-' ? self + 1 : self));
+	*runtime = xstrdup(program_name(self[0] == '-' ? self + 1 : self));
 	for (int at = from + 1; at < w->count; at++) {
 		const char *word = w->word[at], *next = w->word[at + 1];
 
@@ -325,7 +203,7 @@ static int prefix_end(const struct words *w, int from)
 		const char *word = w->word[at];
 
 		if (word[0] == '-' && word[1] && !word[2] && strchr("nupgckio", word[1]) &&
-			!strcmp(base_name(w->word[from]), "nice"))
+			!strcmp(program_name(w->word[from]), "nice"))
 			at++;
 		else if (word[0] != '-' && !strchr(word, '=') && !isdigit((unsigned char)word[0]))
 			break;
@@ -336,7 +214,7 @@ static int prefix_end(const struct words *w, int from)
 
 static char *identify_words(const struct words *w, int from, const char *cwd, char **runtime)
 {
-	const char *self = w->word[from], *base = base_name(self);
+	const char *self = w->word[from], *base = program_name(self);
 	const struct interpreter *in;
 	int behind;
 
@@ -369,7 +247,7 @@ void script_identify(struct script_name *out, const char *argv, size_t argv_leng
 	if (w.count && w.word[0][0])
 		out->script = identify_words(&w, 0, cwd, &out->runtime);
 	else
-		out->script = xstrdup(comm && *comm ? comm : exe && *exe ? base_name(exe) : "?");
+		out->script = xstrdup(comm && *comm ? comm : exe && *exe ? program_name(exe) : "?");
 	if (!out->script[0]) {
 		free(out->script);
 		out->script = xstrdup(comm && *comm ? comm : "?");
@@ -385,14 +263,14 @@ char *script_wrapper(const char *argv, size_t argv_length)
 
 	words_split(&w, argv, argv_length);
 	if (w.count > 1 && interpreter_of(w.word[0]))
-		bin = known_bin(w.word[1]);
-	if (w.count && listed(package_managers, base_name(w.word[0])))
-		name = package_command(&w, 0, base_name(w.word[0]));
+		bin = known_program(w.word[1]);
+	if (w.count && listed(package_managers, program_name(w.word[0])))
+		name = package_command(&w, 0, program_name(w.word[0]));
 	else if (bin && listed(package_managers, bin))
 		name = package_command(&w, 1, bin);
-	else if (w.count > 1 && (listed(chain_runners, base_name(w.word[0])) ||
-					!strcmp(base_name(w.word[0]), "make")))
-		name = package_command(&w, 0, base_name(w.word[0]));
+	else if (w.count > 1 && (listed(chain_runners, program_name(w.word[0])) ||
+					!strcmp(program_name(w.word[0]), "make")))
+		name = package_command(&w, 0, program_name(w.word[0]));
 	free(w.text);
 	return name;
 }
