@@ -163,8 +163,6 @@ __hidden void unix_end(struct unix_connection *conn, const struct unix_ending *h
 	totals = ledger_find(&conn->base);
 	if (totals)
 		ledger_end(totals, how->ending, how->held);
-	if (how->ending == ENDING_REFUSED)
-		unix_infer(&conn->base.ledger, conn->cookie);
 	output_detail(&event, sizeof(event));
 	if (!how->held && unix_hooked) /* else its backend's exit must find that it was counted */
 		forget(conn);

@@ -158,21 +158,23 @@ static void backend_exits(struct walk *walk, struct unix_connection *conn, struc
 	struct sock *server_end)
 {
 	struct task_struct *task = walk->task;
-	struct unix_ending hung_up = {.ending = ENDING_HUNG_UP, .manner = MANNER_FIN, .held = true};
-	struct unix_ending refused = {.ending = ENDING_REFUSED,
-		.manner = MANNER_FIN,
-		.held = unix_alive(client_end)};
+	struct unix_ending how = {.ending = ENDING_HUNG_UP, .manner = MANNER_FIN, .held = true};
 
 	unix_open(conn, server_end);
-	if (walk->refuses)
-		unix_end(conn, &refused); /* whoever closes first after it */
+	if (walk->refuses && conn->base.phase == PHASE_OPEN) { /* whoever closes first after it */
+		how.ending = ENDING_REFUSED;
+		how.held = unix_alive(client_end);
+		unix_infer(&conn->base.ledger, conn->cookie);
+		unix_end(conn, &how);
+		return;
+	}
 	unix_settle(conn, client_end);
 	if (!unix_alive(client_end) || conn->base.phase != PHASE_OPEN)
 		return;
 	if (!BPF_CORE_READ(task, exit_code))
 		conn->base.terminated = 1; /* its close() is on its way and says who and how */
 	else
-		unix_end(conn, &hung_up);
+		unix_end(conn, &how);
 }
 
 static long look_at(__u32 fd, void *context)
