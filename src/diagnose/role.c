@@ -4,6 +4,8 @@
 
 #include <pgleaktrace/finding.h>
 
+#include "base/path.h"
+
 static const char *const relays[] = {"pgbouncer", "pgcat", "odyssey", "pgpool", "pgagroal",
 	"haproxy", "envoy", "docker-proxy", "rootlesskit", "slirp4netns", "cloud_sql_proxy",
 	"cloud-sql-proxy", "alloydb-auth-proxy", "ssh", "socat", "stunnel", "stunnel4", "kubectl",
@@ -14,9 +16,8 @@ static const char *const monitors[] = {"postgres_exporter", "prometheus-postgres
 
 static bool is_one_of(const char *const *names, const char *path)
 {
-	const char *slash = path ? strrchr(path, '/') : NULL;
-	const char *base = slash ? slash + 1 : path;
-	size_t length = base ? strcspn(base, " :") : 0; /* "x (deleted)", "pgpool: title" */
+	const char *base = path_base(path);
+	size_t length = strcspn(base, " :"); /* "x (deleted)", "pgpool: title" */
 
 	for (size_t i = 0; length && names[i]; i++)
 		if (!strncmp(names[i], base, length) && !names[i][length])

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* library.c: see library.h. The signs are in the table of base/library.c. */
-#include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <fnmatch.h>
@@ -10,11 +9,13 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/path.h"
+#include "stream/below.h"
 #include "stream/library.h"
+#include "stream/node_packages.h"
 #include "stream/source.h"
 
 #define MAPS_MOST 20000 /* lines; a process with more is not read to the end */
-#define UP_MOST   16    /* folders looked at, upwards */
 
 /* One look at one process. */
 struct search {
@@ -25,13 +26,6 @@ struct search {
 	char *sign;
 	char *project; /* folder whose node_modules has the packages; NULL: none */
 };
-
-static const char *base_name(const char *path)
-{
-	const char *slash = path ? strrchr(path, '/') : NULL;
-
-	return slash ? slash + 1 : path ? path : "";
-}
 
 /* Rows stand in the order of strength. Takes `sign`. */
 static void found(struct search *s, const struct library_row *row, char *sign)
@@ -99,15 +93,15 @@ static void look_at_arguments(struct search *s)
 		at += strnlen(q->argv + at, q->argv_length - at) + 1)
 		for (size_t i = 0; i < library_count; i++)
 			if (library_rows[i].argument && at &&
-				!strcmp(base_name(q->argv + at), library_rows[i].argument))
+				!strcmp(path_base(q->argv + at), library_rows[i].argument))
 				found(s, &library_rows[i], xstrdup(q->argv + at));
 }
 
 static void look_at_jar(struct search *s, const char *path)
 {
 	for (size_t i = 0; i < library_count; i++)
-		if (matches(library_rows[i].jar, base_name(path)))
-			found(s, &library_rows[i], xstrdup(base_name(path)));
+		if (matches(library_rows[i].jar, path_base(path)))
+			found(s, &library_rows[i], xstrdup(path_base(path)));
 }
 
 /* The class path on the command line, and the jars that are open. */
@@ -162,125 +156,16 @@ static void look_at_modules(struct search *s)
 	close(exe);
 }
 
-/* The first folder from `from` upwards that has node_modules. Caller frees. */
-static char *project_of(int root, const char *from)
-{
-	char *folder = xstrdup(from), path[4200], *slash;
-
-	for (int i = 0; i < UP_MOST && *folder; i++) {
-		snprintf(path, sizeof(path), "%s/node_modules", folder);
-		if (source_exists(root, path))
-			return folder;
-		slash = strrchr(folder, '/');
-		if (!slash)
-			break;
-		*slash = 0;
-	}
-	free(folder);
-	return NULL;
-}
-
-static bool has_package(const struct search *s, const char *package)
-{
-	char path[4200];
-
-	snprintf(path, sizeof(path), "%s/node_modules/%s/package.json", s->project, package);
-	return source_exists(s->root, path);
-}
-
-/* "version": "7.1.0" of an installed package; "" if it can't be read. */
-static void package_version(const struct search *s, const char *package, char *out, size_t size)
-{
-	char path[4200], *json, *at;
-
-	*out = 0;
-	snprintf(path, sizeof(path), "%s/node_modules/%s/package.json", s->project, package);
-	json = source_read(s->root, path);
-	at = json ? strstr(json, "\"version\"") : NULL;
-	if (at) {
-		at += strlen("\"version\"");
-		at += strspn(at, " \t\n:\"");
-		snprintf(out, size, "%.*s", (int)strcspn(at, "\"\n"), at);
-	}
-	free(json);
-}
-
-/* The project's own package.json names it: "pg": "^8". */
-static bool depends_on(const char *json, const char *package)
-{
-	char quoted[64];
-	const char *at;
-
-	snprintf(quoted, sizeof(quoted), "\"%s\"", package);
-	at = json ? strstr(json, quoted) : NULL;
-	if (!at)
-		return false;
-	at += strlen(quoted);
-	return at[strspn(at, " \t\n")] == ':';
-}
-
-/* Of the packages that are there, the one in use: what the script imports or, if it imports none
- * itself, what the project depends on. Prisma's adapter brings pg along. Two others: nobody knows. */
-static const struct library_row *package_in_use(
-	const struct search *s, const char *json, bool imports)
-{
-	const struct library_row *one = NULL, *prisma = library_find("prisma");
-	bool is_prisma = false;
-	int count = 0;
-
-	for (size_t i = 0; i < library_count; i++) {
-		const struct library_row *row = &library_rows[i];
-		const char *package = row->package;
-
-		if (!package || !has_package(s, package))
-			continue;
-		if (imports ? !sources_import(&s->sources, package) : !depends_on(json, package))
-			continue;
-		one = row;
-		is_prisma = is_prisma || row == prisma;
-		count++;
-	}
-	if (count == 2 && is_prisma &&
-		(imports ? sources_import(&s->sources, "@prisma/adapter-pg") ||
-					!sources_import(&s->sources, "postgres")
-			 : depends_on(json, "@prisma/adapter-pg")))
-		return prisma;
-	return count == 1 ? one : NULL;
-}
-
 static void look_at_packages(struct search *s)
 {
-	const char *cwd = s->query->cwd;
-	char path[4200], version[32], *json, *script = NULL;
-	const struct library_row *row;
+	const struct library_row *row = NULL;
+	char *sign;
 
-	if (s->sources.count) {
-		const char *file = s->sources.files[0].path;
-
-		script = xmemdup(file, (size_t)(strrchr(file, '/') - file));
-		s->project = project_of(s->root, script);
-		free(script);
-	}
-	if (!s->project && cwd)
-		s->project = project_of(s->root, cwd);
-	if (!s->project)
-		return;
-	row = package_in_use(s, NULL, true);
-	if (!row) {
-		snprintf(path, sizeof(path), "%s/package.json", s->project);
-		json = source_read(s->root, path);
-		row = package_in_use(s, json, false);
-		free(json);
-	}
-	if (!row)
-		return;
-	package_version(s, row->package, version, sizeof(version));
-	/* An older Prisma has its engine mapped; with neither, it is not the one of this row. */
-	if (!strcmp(row->id, "prisma") && strtoul(version, NULL, 10) < 7)
-		return;
-	found(s, row,
-		xasprintf("%s/node_modules/%s%s%s", s->project, row->package, *version ? " " : "",
-			version));
+	s->project = node_project(s->root, &s->sources, s->query->cwd);
+	if (s->project)
+		row = node_library(s->root, &s->sources, s->project, &sign);
+	if (row)
+		found(s, row, sign);
 }
 
 /* connection_limit=3 in a text; 0: it does not say. */
@@ -307,7 +192,7 @@ static unsigned env_limit(const struct search *s, const char *folder)
 	unsigned n = 0;
 
 	snprintf(path, sizeof(path), "%s/.env", folder);
-	text = source_read(s->root, path);
+	text = below_read(s->root, path);
 	for (char *line = text; line && *line && !n;) {
 		char *end = strchrnul(line, '\n'), *next = *end ? end + 1 : end;
 
@@ -337,7 +222,7 @@ static unsigned asked_limit(const struct search *s, const char **where)
 	if (!n && s->sources.count) {
 		const char *file = s->sources.files[0].path;
 
-		folder = xmemdup(file, (size_t)(strrchr(file, '/') - file));
+		folder = path_folder(file);
 		n = env_limit(s, folder);
 		free(folder);
 	}
@@ -381,10 +266,10 @@ void library_look(struct library_facts *out, const struct library_query *query)
 			query->argv_length);
 	look_at_maps(&s);
 	look_at_arguments(&s);
-	if (!strcmp(base_name(query->exe), "java"))
+	if (!strcmp(path_base(query->exe), "java"))
 		look_at_java(&s);
-	else if (!strncmp(base_name(query->exe), "node", 4) ||
-		 !strcmp(base_name(query->exe), "bun"))
+	else if (!strncmp(path_base(query->exe), "node", 4) ||
+		 !strcmp(path_base(query->exe), "bun"))
 		look_at_packages(&s);
 	else if (!s.row)
 		look_at_modules(&s);

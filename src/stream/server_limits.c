@@ -8,33 +8,21 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "stream/below.h"
 #include "stream/server_conf.h"
 #include "stream/server_limits.h"
 
 #define FILE_MOST (1u << 20)
 #define SECOND    1000000000ull
-
-/* Symlinks resolve as the server sees them, and never to /proc's magic ones. */
-static int open_below(int directory, const char *path, int flags)
-{
-	struct open_how how = {
-		.flags = (__u64)(flags | O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY),
-		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
-	};
-	long fd = syscall(SYS_openat2, directory, path, &how, sizeof(how));
-
-	return fd < 0 ? -errno : (int)fd;
-}
+#define READ_ONLY (O_RDONLY | O_NONBLOCK | O_NOCTTY) /* of what may be a pipe or a terminal */
 
 static int read_all(int fd, char *buffer, size_t size, size_t *length)
 {
@@ -51,7 +39,7 @@ static int read_all(int fd, char *buffer, size_t size, size_t *length)
 
 int server_file_read(int directory, const char *path, char **text, size_t *length, __u64 *changed)
 {
-	int fd = open_below(directory, path, 0), error;
+	int fd = below_open(directory, path, READ_ONLY), error;
 	struct stat st;
 
 	if (fd < 0)
@@ -165,7 +153,7 @@ struct reading {
  * less: in a container the same process has often written that configuration before its exec. */
 static __u64 reading_time(const struct server_place *place)
 {
-	int fd = open_below(place->data, "postmaster.opts", 0);
+	int fd = below_open(place->data, "postmaster.opts", READ_ONLY);
 	__u64 written = 0;
 	struct stat st;
 
@@ -194,7 +182,7 @@ static int is_conf(const struct dirent *entry)
 
 static int conf_read_folder(struct reading *r, int directory, const char *path, int depth)
 {
-	int fd = open_below(directory, path, O_DIRECTORY), error = 0;
+	int fd = below_open(directory, path, READ_ONLY | O_DIRECTORY), error = 0;
 	struct dirent **entries;
 	char self[32];
 	struct stat st;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * source.h: reading other people's files: regular files only, the last component never through a
- * symlink, the rest never out of the process's own root; size-capped; nothing is ever written.
+ * source.h: the scripts of a process, and what they tell of its clients. Only our own patterns and
+ * line numbers leave source.c, never a script's text.
  */
 #ifndef STREAM_SOURCE_H
 #define STREAM_SOURCE_H
@@ -10,14 +10,6 @@
 #include <stddef.h>
 
 #include "base/library.h"
-
-#define SOURCE_MOST (256 * 1024) /* bytes read of one file; a larger one is not read at all */
-
-/* A text file below `root` (a directory's descriptor), NUL-terminated; NULL: none that may be read.
- * Caller frees. */
-char *source_read(int root, const char *path);
-/* Is there anything of that name below `root`? Symlinks are followed inside it. */
-bool source_exists(int root, const char *path);
 
 /* The scripts of one process that were read: the one it runs and what that one imports of its own. */
 #define SOURCE_FILES 8

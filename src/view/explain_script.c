@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/path.h"
 #include "base/text.h"
 #include "view/explain.h"
 #include "view/format.h"
@@ -183,19 +184,12 @@ static void print_group(const struct view_context *c, const struct snapshot *s,
 	print_processes(c, g);
 }
 
-static const char *base_name(const char *name)
-{
-	const char *slash = strrchr(name, '/');
-
-	return slash ? slash + 1 : name;
-}
-
 /* How well a script is meant by the word: its name, the file's, or a part of it. */
 static int meant(const struct group_row *g, const char *word)
 {
 	if (!strcmp(g->name, word))
 		return 3;
-	if (!strcmp(base_name(g->name), word))
+	if (!strcmp(path_base(g->name), word))
 		return 2;
 	return strstr(g->name, word) != NULL;
 }

@@ -14,8 +14,8 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "stream/below.h"
 #include "stream/library.h"
-#include "stream/source.h"
 
 static char folder[64]; /* proc/ is the process's /proc, root/ its file system */
 
@@ -337,24 +337,24 @@ static void only_regular_files_are_read(void **state)
 	put("root/a/file", "inside");
 	snprintf(path, sizeof(path), "%s/root", folder);
 	root = open(path, O_PATH | O_DIRECTORY);
-	text = source_read(root, "/a/file");
+	text = below_read(root, "/a/file");
 	assert_string_equal(text, "inside");
 	free(text);
 	snprintf(path, sizeof(path), "%s/root/a/link", folder);
 	assert_int_equal(symlink("file", path), 0);
-	assert_null(source_read(root, "/a/link")); /* not through a symlink */
+	assert_null(below_read(root, "/a/link")); /* not through a symlink */
 	snprintf(path, sizeof(path), "%s/root/out", folder);
 	snprintf(to, sizeof(to), "%s", folder);
 	assert_int_equal(symlink(to, path), 0);
-	assert_null(source_read(root, "/out/secret")); /* nor out of its root */
-	assert_null(source_read(root, "/../secret"));
+	assert_null(below_read(root, "/out/secret")); /* nor out of its root */
+	assert_null(below_read(root, "/../secret"));
 	snprintf(path, sizeof(path), "%s/root/pipe", folder);
 	assert_int_equal(mkfifo(path, 0600), 0);
-	assert_null(source_read(root, "/pipe")); /* and never waiting */
-	assert_null(source_read(root, "/a"));
+	assert_null(below_read(root, "/pipe")); /* and never waiting */
+	assert_null(below_read(root, "/a"));
 	snprintf(path, sizeof(path), "%s/root/a/file", folder);
-	assert_int_equal(truncate(path, SOURCE_MOST + 1), 0);
-	assert_null(source_read(root, "/a/file")); /* too large */
+	assert_int_equal(truncate(path, BELOW_MOST + 1), 0);
+	assert_null(below_read(root, "/a/file")); /* too large */
 	close(root);
 }
 
