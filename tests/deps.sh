@@ -54,6 +54,7 @@ needs() {
 	check|command_ clang-format|clang-format|clang-tools-extra|clang-extra-tools|-
 	check|command_ cppcheck|cppcheck|cppcheck|cppcheck|cppcheck
 	check|sbin ip|iproute2|iproute|iproute2|iproute2
+	check|sbin iptables|iptables|iptables|iptables|iptables
 	check|sbin capsh|libcap2-bin|libcap|libcap|libcap
 	check|command_ tmux|tmux|tmux|tmux|tmux
 	check|command_ mandoc|mandoc|mandoc|mandoc|mandoc
