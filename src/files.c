@@ -27,6 +27,53 @@ bool files_is_collected(const struct options *o)
 	       !is_special(o->output_file);
 }
 
+static int write_all(int fd, const char *text, size_t length)
+{
+	while (length) {
+		ssize_t n = write(fd, text, length);
+
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		text += n > 0 ? n : 0;
+		length -= n > 0 ? (size_t)n : 0;
+	}
+	return 0;
+}
+
+/* A run that was killed may have left half a line: what is added must not be taken for its rest. */
+static int end_torn_line(int fd)
+{
+	char path[40], last = '\n';
+	struct stat st;
+	int in;
+
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || !st.st_size)
+		return 0;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	in = open(path, O_RDONLY | O_CLOEXEC);
+	if (in < 0) /* to write is all that we may */
+		return 0;
+	if (pread(in, &last, 1, st.st_size - 1) < 0)
+		last = '\n';
+	close(in);
+	return last == '\n' ? 0 : write_all(fd, "\n", 1);
+}
+
+/* To add lines to. The descriptor, or -errno with the reason in `why`. */
+static int open_log(const char *path, char *why, size_t size)
+{
+	int fd = output_open(path, O_APPEND, why, size), error;
+
+	if (fd < 0)
+		return fd;
+	error = end_torn_line(fd);
+	if (!error)
+		return fd;
+	snprintf(why, size, "%s", strerror(-error));
+	close(fd);
+	return error;
+}
+
 FILE *files_open_output(const struct options *o, char *why, size_t size)
 {
 	FILE *file;
@@ -39,7 +86,8 @@ FILE *files_open_output(const struct options *o, char *why, size_t size)
 	if (files_is_collected(o)) /* replaced as a whole; until then the old one stays */
 		return stderr;
 	/* A log of events is added to: a restart must not take away what nobody has read yet. */
-	fd = output_open(o->output_file, o->view->streams ? O_APPEND : O_TRUNC, why, size);
+	fd = o->view->streams ? open_log(o->output_file, why, size)
+			      : output_open(o->output_file, O_TRUNC, why, size);
 	if (fd < 0)
 		return NULL;
 	file = fdopen(fd, "w");
@@ -53,19 +101,6 @@ static bool ends_with(const char *text, const char *end)
 	size_t n = strlen(text), m = strlen(end);
 
 	return n >= m && !strcmp(text + n - m, end);
-}
-
-static int write_all(int fd, const char *text, size_t length)
-{
-	while (length) {
-		ssize_t n = write(fd, text, length);
-
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		text += n > 0 ? n : 0;
-		length -= n > 0 ? (size_t)n : 0;
-	}
-	return 0;
 }
 
 /*
@@ -135,7 +170,7 @@ static int reopen(FILE *file, const char *path)
 		return -errno;
 	if (is_special(path) || !was_moved(fileno(file), path))
 		return 0;
-	fd = output_open(path, O_APPEND, why, sizeof(why));
+	fd = open_log(path, why, sizeof(why));
 	if (fd < 0) {
 		fprintf(stderr, "pgleaktrace: cannot reopen %s: %s\n", path, why);
 		return fd;

@@ -60,6 +60,8 @@ needs() {
 	check|command_ mandoc|mandoc|mandoc|mandoc|mandoc
 	check|command_ zsh|zsh|zsh|zsh|zsh
 	check|command_ fish|fish|fish|fish|fish
+	check|command_ systemd-nspawn|systemd-container|systemd-container|-|systemd
+	check|command_ rsyslogd|rsyslog|rsyslog|rsyslog|-
 	check|command_ promtool|prometheus|-|prometheus|prometheus
 	check|sbin pgbouncer|pgbouncer|pgbouncer|pgbouncer|pgbouncer
 	check|contrib|postgresql-contrib|postgresql-contrib|postgresql-contrib|postgresql

@@ -1,19 +1,28 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The systemd unit: its command runs under exactly the privileges that the unit leaves it."""
+"""The systemd unit: its command runs under exactly the privileges that the unit leaves it, and a systemd
+that is booted for it starts, reloads, restarts and stops it."""
 
+import contextlib
+import json
 import os
+import pathlib
 import re
 import shlex
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import urllib.request
 
 import pytest
 
 from shipped import PROGRAM, ROOT, need
+
+sys.path.insert(0, str(ROOT / "tests" / "live"))
+from actors import Sink, tool  # noqa: E402
+from pgcluster import free_port, wait_until  # noqa: E402
 
 UNIT = ROOT / "packaging" / "systemd" / "pgleaktrace.service"
 
@@ -99,3 +108,100 @@ def test_it_starts_reloads_and_stops_with_what_the_unit_leaves_it(tmp_path):
             if service.poll() is None:
                 service.kill()
             service.wait()
+
+
+class Booted:
+    """A systemd of this system's own /usr, with nothing in /etc and /var but what is bound there; it has
+    the unit, as shipped but for the program's path and what `drop_in` says."""
+
+    def __init__(self, folder, options, drop_in):
+        files = {"pgleaktrace.service": UNIT.read_text().replace("/usr/sbin/pgleaktrace", "/pgleaktrace"),
+                 "drop-in.conf": f"[Service]\n{drop_in}", "default": f"PGLEAKTRACE_OPTIONS={options}\n"}
+        for name, text in files.items():
+            (folder / name).write_text(text)
+        system = "/etc/systemd/system/pgleaktrace.service"
+        bound = {PROGRAM: "/pgleaktrace", folder / "pgleaktrace.service": system,
+                 folder / "drop-in.conf": f"{system}.d/test.conf", folder / "default": "/etc/default/pgleaktrace"}
+        # Without a seccomp filter and a bounding set that are not the unit's.
+        argv = ["systemd-nspawn", "--register=no", "--keep-unit", "--directory=/", "--volatile=yes", "--boot",
+                "--capability=CAP_BPF,CAP_PERFMON,CAP_NET_ADMIN", "--system-call-filter=bpf perf_event_open",
+                "--console=pipe", *(f"--bind-ro={path}:{there}" for path, there in bound.items()),
+                "systemd.unit=pgleaktrace.service"]
+        self.log = folder / "console"
+        with open(self.log, "w", encoding="utf-8") as log:
+            self.nspawn = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+        self.init = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for _ in range(2):  # the second time without waiting for its services
+            if self.nspawn.poll() is None:
+                self.nspawn.terminate()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self.nspawn.wait(10)
+        assert self.nspawn.poll() is not None
+
+    def has_booted(self):
+        assert self.nspawn.poll() is None, self.log.read_text()
+        children = pathlib.Path(f"/proc/{self.nspawn.pid}/task/{self.nspawn.pid}/children").read_text().split()
+        self.init = children and children[0]
+        return self.init and self.show("ActiveState") in ("activating", "active", "failed")
+
+    def systemctl(self, *args):
+        return subprocess.run(["nsenter", f"--target={self.init}", "--all", "systemctl", *args], capture_output=True,
+                              text=True, check=False, timeout=120).stdout.strip()
+
+    def show(self, key):
+        return self.systemctl("show", "--value", f"--property={key}", "pgleaktrace")
+
+    def is_active(self, restarts="0"):
+        state = self.show("ActiveState")
+        assert state != "failed" and self.show("NRestarts") == restarts, self.systemctl("status", "--full", "pgleaktrace")
+        return state == "active"
+
+    def main_pid(self):
+        """As this side counts it."""
+        inside = self.show("MainPID")
+        for status in pathlib.Path("/proc").glob("[0-9]*/status"):
+            with contextlib.suppress(OSError):
+                ours, *theirs = re.search(r"^NSpid:\t(.*)$", status.read_text(), re.M)[1].split()
+                if theirs and theirs[-1] == inside and (status.parent / "comm").read_text() == "pgleaktrace\n":
+                    return int(ours)
+        raise AssertionError(f"no process {inside}")
+
+
+def page(port):
+    return urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10).read().decode()
+
+
+def test_systemd_starts_it_reloads_it_restarts_it_and_stops_it(tmp_path):
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    need("systemd-nspawn", "systemd-container")
+    watched, served = free_port(), free_port()
+    options = f"--metrics {served} -P {watched} -o ndjson --output-file /var/log/pgleaktrace/events.ndjson"
+    # A watchdog and pauses that a test can wait for.
+    with Booted(tmp_path, options, "WatchdogSec=2\nTimeoutAbortSec=1\nRestartSec=100ms\n") as system, Sink(watched):
+        wait_until(system.has_booted, "systemd runs", 60)
+        wait_until(system.is_active, "READY=1 was heard", 60)
+        with tool("leaker", "-n", 3, "-H", "127.0.0.1", watched) as leaker:
+            leaker.said()
+            wait_until(lambda: re.search(r'^pgleaktrace_connections_open{script="leaker".* 3$', page(served), re.M),
+                       "three are seen")
+        assert "\npgleaktrace_complete 1\n" in page(served)
+        log = pathlib.Path(f"/proc/{system.init}/root/var/log/private/pgleaktrace/events.ndjson")
+        wait_until(lambda: log.stat().st_size, "events are written")
+        log.rename(log.with_suffix(".1"))
+        system.systemctl("reload", "pgleaktrace")
+        wait_until(log.exists, "the reload has opened it again")
+        assert json.loads(log.with_suffix(".1").read_text().splitlines()[-1])
+        last = system.show("WatchdogTimestampMonotonic")
+        wait_until(lambda: system.show("WatchdogTimestampMonotonic") != last, "it says that it is alive")
+        assert system.show("NRestarts") == "0"
+        os.kill(system.main_pid(), signal.SIGSTOP)
+        wait_until(lambda: system.show("NRestarts") == "1", "the watchdog has missed it", 60)
+        wait_until(lambda: system.is_active("1"), "it is there again", 60)
+        system.systemctl("stop", "pgleaktrace")
+        assert (system.show("ActiveState"), system.show("Result"), system.show("ExecMainStatus")) == ("inactive", "success", "0")
