@@ -14,35 +14,6 @@
 #include "view/json.h"
 #include "view/lines.h"
 
-json_t *json_seconds(__u64 ns)
-{
-	return json_real((double)(ns / 1000000ull) / 1000.0);
-}
-
-void json_set_text(json_t *to, const char *key, const char *value)
-{
-	if (value)
-		json_object_set_new(to, key, codec_text(value, strlen(value)));
-}
-
-void json_set_id(json_t *to, const char *key, __u64 id)
-{
-	char number[24];
-
-	snprintf(number, sizeof(number), "%llu", (unsigned long long)id);
-	json_object_set_new(to, key, json_string(number));
-}
-
-void json_set_counts(json_t *to, const struct counts *counts)
-{
-	for (size_t i = 0; i < count_field_count; i++) {
-		__u64 n = count_fields[i].get(counts);
-
-		json_object_set_new(to, count_fields[i].name,
-			count_fields[i].is_age ? json_seconds(n) : json_integer((json_int_t)n));
-	}
-}
-
 static json_t *groups_json(const struct snapshot *s, const struct findings *findings)
 {
 	json_t *out = json_array();

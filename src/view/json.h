@@ -7,7 +7,7 @@
 #include <pgleaktrace/finding.h>
 #include <pgleaktrace/model.h>
 
-/* json.c: what the others write their facts with. A NULL text is left out. */
+/* json_value.c: what the others write their facts with. A NULL text is left out. */
 json_t *json_seconds(__u64 ns);
 void json_set_text(json_t *to, const char *key, const char *value);
 void json_set_id(json_t *to, const char *key, __u64 id);

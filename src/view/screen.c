@@ -2,7 +2,6 @@
 /* screen.c: see screen.h. A frame is: a snapshot, the keys pressed since the last one, the rows, the
  * canvas, the terminal; nothing of the snapshot is kept. */
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,12 +60,6 @@ bool screen_keys(struct screen *s)
 	return s->key_count > 0;
 }
 
-void screen_wants(struct screen *s, enum wish wish, __s64 argument)
-{
-	if (s->wish_count < WISHES_MOST)
-		s->wishes[s->wish_count++] = (struct wish_row){wish, argument};
-}
-
 enum wish screen_wish(struct screen *s, __s64 *argument)
 {
 	struct wish_row first;
@@ -77,15 +70,6 @@ enum wish screen_wish(struct screen *s, __s64 *argument)
 	memmove(s->wishes, s->wishes + 1, --s->wish_count * sizeof(*s->wishes));
 	*argument = first.argument;
 	return first.wish;
-}
-
-void screen_say(struct screen *s, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(s->message, sizeof(s->message), format, args);
-	va_end(args);
 }
 
 static void facts_take(struct screen *s, const struct model *model)

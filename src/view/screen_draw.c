@@ -1,59 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* screen_draw.c: a frame: top, table, details, foot, each in its part of the canvas. */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "base/mem.h"
-#include "base/text.h"
 #include "view/screen_state.h"
 
 #define ROWS_LEAST 3 /* of the table, whatever else wants room */
 #define PANE_LEAST 7 /* lines of details, their rule included */
-
-static const char *const bars[8] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
-static const char *const bars_ascii[8] = {"_", ".", ":", "-", "=", "+", "*", "#"};
-
-const struct glyphs *glyphs_of(const struct screen *s)
-{
-	static const struct glyphs fine = {
-		"▸", "▾", "·", "+", "-", "±", "█", "▒", "░", "·", "▼", "─", "→", bars};
-	static const struct glyphs plain = {
-		">", "v", " ", "+", "-", "*", "#", "%", ".", "r", "v", "-", "->", bars_ascii};
-
-	return s->config.ascii ? &plain : &fine;
-}
-
-char *clean_cut(const struct screen *s, const char *text, size_t columns)
-{
-	char *clean = text_clean(text, strlen(text));
-	size_t size = strlen(clean) + 8;
-	char *cut = xcalloc(1, size);
-
-	text_cut(cut, size, clean, columns, s->config.ascii);
-	free(clean);
-	return cut;
-}
-
-void older_text(char *out, size_t size, __u64 older)
-{
-	unsigned long long seconds = older / 1000000000ull;
-
-	if (older % 1000000000ull)
-		text_age(out, size, older);
-	else if (seconds < 100 || seconds % 60)
-		snprintf(out, size, "%llus", seconds);
-	else
-		snprintf(out, size, "%llum", seconds / 60);
-}
-
-enum style severity_style(enum severity severity)
-{
-	static const enum style styles[] = {STYLE_PLAIN, STYLE_WARNING, STYLE_LEAK};
-
-	_Static_assert(sizeof(styles) / sizeof(styles[0]) == SEVERITIES, "a style each");
-	return styles[severity];
-}
 
 /* The table scrolls just as far as the cursor needs. */
 static void scroll(struct screen *s, size_t lines)

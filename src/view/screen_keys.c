@@ -13,6 +13,12 @@
 #define ESCAPE       27
 #define SEEK_NS      10000000000ll
 
+static void want(struct screen *s, enum wish wish, __s64 argument)
+{
+	if (s->wish_count < WISHES_MOST)
+		s->wishes[s->wish_count++] = (struct wish_row){wish, argument};
+}
+
 static void do_move(struct screen *s, long by)
 {
 	rows_move(s, by);
@@ -57,7 +63,7 @@ static void do_close(struct screen *s, long unused)
 	if (!row)
 		return;
 	if (row->open && s->all_open) {
-		snprintf(s->message, sizeof(s->message), "all rows are open; * closes them");
+		screen_say(s, "all rows are open; * closes them");
 	} else if (row->open) {
 		rows_unfold(s, row, false);
 	} else {
@@ -104,7 +110,7 @@ static void do_group(struct screen *s, long unused)
 {
 	(void)unused;
 	s->query.group_by = (enum group_by)((s->query.group_by + 1) % GROUPS);
-	snprintf(s->message, sizeof(s->message), "grouped by %s", group_by_name(s->query.group_by));
+	screen_say(s, "grouped by %s", group_by_name(s->query.group_by));
 }
 
 /* Worst first, then by each column, and round. */
@@ -115,8 +121,7 @@ static void do_sort(struct screen *s, long by)
 
 	at = (at + by + count) % count;
 	s->query.sort = at ? &count_fields[at - 1] : NULL;
-	snprintf(s->message, sizeof(s->message), "sorted by %s%s%s",
-		at ? s->query.sort->name : "worst first", at ? ": " : "",
+	screen_say(s, "sorted by %s%s%s", at ? s->query.sort->name : "worst first", at ? ": " : "",
 		at ? s->query.sort->help : "");
 }
 
@@ -137,14 +142,14 @@ static void do_older(struct screen *s, long by)
 	}
 	s->query.older = ladder[i] * 1000000000ull;
 	older_text(age, sizeof(age), s->query.older);
-	snprintf(s->message, sizeof(s->message), "idle for longer than %s counts as IDLE", age);
+	screen_say(s, "idle for longer than %s counts as IDLE", age);
 }
 
 static void do_pause(struct screen *s, long unused)
 {
 	(void)unused;
 	s->paused = !s->paused;
-	screen_wants(s, WISH_PAUSE, s->paused);
+	want(s, WISH_PAUSE, s->paused);
 }
 
 static void do_ended(struct screen *s, long unused)
@@ -169,17 +174,17 @@ static void do_save(struct screen *s, long unused)
 static void do_record(struct screen *s, long unused)
 {
 	(void)unused;
-	screen_wants(s, WISH_RECORD, 0);
+	want(s, WISH_RECORD, 0);
 }
 
 static void do_seek(struct screen *s, long by)
 {
-	screen_wants(s, WISH_SEEK, by * SEEK_NS);
+	want(s, WISH_SEEK, by * SEEK_NS);
 }
 
 static void do_speed(struct screen *s, long by)
 {
-	screen_wants(s, WISH_FASTER, by);
+	want(s, WISH_FASTER, by);
 }
 
 static void do_help(struct screen *s, long unused)
@@ -192,7 +197,7 @@ static void do_help(struct screen *s, long unused)
 static void do_quit(struct screen *s, long unused)
 {
 	(void)unused;
-	screen_wants(s, WISH_QUIT, 0);
+	want(s, WISH_QUIT, 0);
 }
 
 #define WHEEL_ROWS 3

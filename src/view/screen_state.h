@@ -153,7 +153,7 @@ void terminal_size(unsigned *rows, unsigned *columns);
 int terminal_key(struct terminal *terminal);
 void terminal_show(struct terminal *terminal, const struct canvas *canvas);
 
-/* "…" or "..", and their kin, for this screen. */
+/* screen_text.c: "…" or "..", and their kin, for this screen. */
 struct glyphs {
 	const char *closed, *open, *leaf, *came, *went, *both, *full, *part, *empty, *kept, *down,
 		*line, *arrow;
@@ -168,7 +168,5 @@ void older_text(char *out, size_t size, __u64 older);
 
 /* Foreign text, clean and cut to columns; caller frees. */
 char *clean_cut(const struct screen *screen, const char *text, size_t columns);
-
-void screen_wants(struct screen *screen, enum wish wish, __s64 argument);
 
 #endif
