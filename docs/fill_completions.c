@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* fill_completions.c: what bash, zsh and fish complete: the options, and the words that those take
  * whose words are known. */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <pgleaktrace/finding.h>
@@ -68,6 +69,7 @@ typedef void write_words(FILE *out);
 /* NULL: its words are not known. */
 static write_words *words_of(const struct argp_option *row)
 {
+	assert(row->name);
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		if (!strcmp(words[i].option, row->name))
 			return words[i].write;

@@ -202,7 +202,7 @@ static int watch(const struct options *o, FILE *out, int argc, char **argv)
 		.once = o->once,
 		.quiet = o->quiet,
 	};
-	struct command command;
+	struct command command = {.pidfd = -1};
 	struct loop loop = {
 		.options = o, .context = &context, .command = o->command ? &command : NULL};
 	int status = open_all(o, out, &loop);

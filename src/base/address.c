@@ -64,7 +64,7 @@ int address_parse(struct sockaddr_storage *out, const char *text)
 {
 	struct sockaddr_in *four = (void *)out;
 	struct sockaddr_in6 *six = (void *)out;
-	const char *colon = strrchr(text, ':');
+	const char *colon = strrchr(text, ':'), *port = colon ? colon + 1 : text;
 	char address[INET6_ADDRSTRLEN + 2] = "127.0.0.1";
 	size_t n = colon ? (size_t)(colon - text) : 0;
 
@@ -75,13 +75,13 @@ int address_parse(struct sockaddr_storage *out, const char *text)
 		snprintf(address, sizeof(address), "%.*s", (int)n, text);
 	if (inet_pton(AF_INET, address, &four->sin_addr) == 1) {
 		four->sin_family = AF_INET;
-		return port_parse(colon ? colon + 1 : text, &four->sin_port);
+		return port_parse(port, &four->sin_port);
 	}
 	if (*address != '[' || address[n - 1] != ']')
 		return -EINVAL;
 	address[n - 1] = 0;
 	six->sin6_family = AF_INET6;
 	return inet_pton(AF_INET6, address + 1, &six->sin6_addr) == 1
-		       ? port_parse(colon + 1, &six->sin6_port)
+		       ? port_parse(port, &six->sin6_port)
 		       : -EINVAL;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* output.c: see output.h. */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -41,9 +42,11 @@ static int refuse(const struct walk *w, int error, const char *format, ...)
 
 static int failed(const struct walk *w)
 {
-	int error = errno;
+	int error = -errno;
 
-	return refuse(w, -error, "%s", strerror(error));
+	assert(error < 0);
+	refuse(w, error, "%s", strerror(-error));
+	return error;
 }
 
 static bool is_ours(uid_t owner)

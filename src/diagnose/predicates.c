@@ -89,7 +89,7 @@ bool orphan_slot_holds(const struct look *look, struct finding *f)
 		if (o->since && look->snapshot->now - o->since > oldest)
 			oldest = look->snapshot->now - o->since;
 	}
-	if (count < look->threshold)
+	if (!first || count < look->threshold)
 		return false;
 	prove(f, "orphan_slots", count, false);
 	prove(f, "backend_pid", first->backend_pid, false);

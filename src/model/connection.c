@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* connection.c: the life of each connection as events tell it, and what the wire said of it. */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,6 +27,7 @@ static void forget_oldest_ended(struct model *model)
 {
 	struct connection *oldest = model->ended_first;
 
+	assert(oldest != model->ended_last);
 	/* One whose descriptor is still held is alive: it goes to the end of the line. */
 	model->ended_first = oldest->next_ended;
 	oldest->next_ended = NULL;

@@ -8,6 +8,7 @@
  *
  * Not folded is who may still be told of: by open books, a connection or a backend that is kept.
  */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -213,8 +214,10 @@ static void fold_one(struct folding *f, struct process *p)
 
 	for (struct ledger *l = p->books; l; l = next) {
 		next = l->next_book;
-		if (!ledger_is_empty(l))
+		if (!ledger_is_empty(l)) {
+			assert(to);
 			ledger_move(f->model, l, to);
+		}
 		HASH_DEL(f->model->ledgers, l);
 		free(l);
 	}

@@ -170,15 +170,16 @@ static char *interpret(const struct words *w, int from, const struct interpreter
 	*runtime = xstrdup(program_name(self[0] == '-' ? self + 1 : self));
 	for (int at = from + 1; at < w->count; at++) {
 		const char *word = w->word[at], *next = w->word[at + 1];
+		bool more = at + 1 < w->count;
 
-		if (listed(in->eval, word) && !strcmp(word, "-c") && next &&
+		if (listed(in->eval, word) && !strcmp(word, "-c") && more &&
 			listed(in->names, "sh"))
 			return shell_command(self, next, cwd, runtime);
 		if (listed(in->eval, word))
 			return join(*runtime, word);
-		if (listed(in->module, word) && next)
+		if (listed(in->module, word) && more)
 			return module_name(self, word, next, cwd);
-		if (listed(in->tasks, word) && next)
+		if (listed(in->tasks, word) && more)
 			return xasprintf("%s %s %s", *runtime, word, next);
 		if (listed(in->skip, word))
 			continue;

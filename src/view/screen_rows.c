@@ -15,13 +15,14 @@
 char *row_name(const struct row *row)
 {
 	const struct process_key *p = row->process ? &row->process->key : NULL;
-	const struct process_key *i = row->instance ? &row->instance->process : NULL;
+	const struct instance_row *i = row->instance;
 	const char *group = row->group ? row->group->name : "";
 
 	switch (row->kind) {
-	case ROW_INSTANCE: return xasprintf("i%u.%llu", i->pid, (unsigned long long)i->start);
-	case ROW_ORPHAN: return xasprintf("o%u.%u", i->pid, row->orphan->backend_pid);
-	case ROW_REMOTE: return xasprintf("r%u.%td", i->pid, row->remote - row->instance->remotes);
+	case ROW_INSTANCE:
+		return xasprintf("i%u.%llu", i->process.pid, (unsigned long long)i->process.start);
+	case ROW_ORPHAN: return xasprintf("o%u.%u", i->process.pid, row->orphan->backend_pid);
+	case ROW_REMOTE: return xasprintf("r%u.%td", i->process.pid, row->remote - i->remotes);
 	case ROW_GROUP: return xasprintf("g%s", group);
 	case ROW_CONNECTION:
 		return xasprintf("c%llu.%llu", (unsigned long long)row->connection->cookie,
