@@ -6,6 +6,8 @@ themselves; the report must say the same to the last connection, whatever detail
 """
 
 import json
+import signal
+import time
 from contextlib import ExitStack
 
 from actors import tool, tool_path
@@ -41,6 +43,25 @@ def test_storm_of_a_minute(port):
     expect(report.process(storm.pid), opened=count, closed=count - 100, abandoned=100)
     assert report["complete"] is not any(
         report["losses"][key] for key in ("ring_full", "unreadable", "drift"))
+
+
+def test_stopped_for_ten_seconds_in_a_storm(port):
+    """The storm goes on before, meanwhile and after: hundreds of thousands that nobody reads of in time."""
+    count = 600000
+    with Tracer(port) as tracer, tool("storm", port, count, "-j", 2, "-k", 100) as storm:
+        time.sleep(2)
+        tracer.process.send_signal(signal.SIGSTOP)
+        time.sleep(10)
+        assert storm.process.poll() is None
+        tracer.process.send_signal(signal.SIGCONT)
+        truth = storm.said(600)
+        storm.finish()
+        memory = memory_of(tracer.process.pid)
+        report = tracer.stop(complete=False)
+    tell(report, truth, memory)
+    assert truth["opened"] == count and truth["seconds"] > 12
+    expect(report.process(storm.pid), opened=count, closed=count - 100, abandoned=100)
+    assert report["losses"]["ring_full"] > 0 and report["complete"] is False
 
 
 def test_fifty_thousand_open_at_once(port):

@@ -98,6 +98,30 @@ def test_an_ordinary_user_with_file_capabilities_sees_as_much(capable, sink, por
     assert row["opened"] == 2 and row["closed"] == 1 and row["open"] == 1
 
 
+@pytest.mark.parametrize("more", ["", ",cap_sys_ptrace"], ids=["not-told", "not-entered"])
+def test_a_folder_that_is_not_for_us_costs_its_name_and_no_count(capable, sink, port, monkeypatch, tmp_path, more):
+    """Whoever may not trace others is not told where they work; whoever may is not let into a closed folder."""
+    binary = capable(",".join(TO_START.split(",")[:3]) + more)
+    monkeypatch.setenv("PGLEAKTRACE", binary)
+    tmp_path.chmod(0o700)
+    with tool("leaker", "-n", 3, "-H", LOCAL, port, cwd=tmp_path) as adopted:
+        adopted.said()
+        with Tracer(port, prefix=AS_NOBODY) as tracer, \
+                tool("leaker", "-n", 2, "-H", LOCAL, port, cwd=tmp_path) as opened:
+            opened.said()
+            report = tracer.stop()
+        with Tracer(port, "--once", "-v", output="text", prefix=AS_NOBODY, armed=False) as once:
+            assert once.wait() == 0
+            text = once.text()
+    row = report.process(adopted.pid)
+    assert row["adopted"] == row["open"] == 3
+    assert row["process"].get("working_directory") == (str(tmp_path) if more else None)
+    row = report.process(opened.pid)
+    assert row["opened"] == row["open"] == 2
+    assert row["process"]["working_directory"] == str(tmp_path)     # the kernel told, when it connected
+    assert ("user root, in ?" in text) == (not more)
+
+
 def check(binary):
     return subprocess.run([*AS_NOBODY, binary, "--check"], capture_output=True, text=True, check=False)
 
