@@ -1,11 +1,23 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""For every suite: in CI there is no excuse, what was skipped was not proven."""
+"""For every suite: in CI there is no excuse, what was skipped was not proven; what a sanitizer says
+is a failure, whatever became of the program's exit status.
+"""
 
 import os
 
 import pytest
 
 IN_CI = os.environ.get("CI") == "true"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def sanitizers(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sanitizers")
+    for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS"):
+        os.environ[name] = f"log_path={folder}/said:exitcode=99"
+    yield
+    said = [file.read_text(errors="replace") for file in folder.iterdir()]
+    assert not said, "\n".join(said)
 
 
 @pytest.hookimpl(hookwrapper=True)
