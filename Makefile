@@ -200,7 +200,7 @@ $(BUILD)/analyzed/%: %.c $(BUILD)/pgleaktrace
 		! grep ' warning: ' $@ | grep -qv '^$(BUILD)/' || { cat $@; exit 1; }
 
 check-analyzer: $(BUILD)/pgleaktrace
-	$(Q)$(MAKE) --no-print-directory -j$$(nproc) analyzed
+	$(Q)$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$$(nproc)) analyzed
 	@echo "analyzer: no report"
 
 .PHONY: analyzed
