@@ -8,9 +8,9 @@
  *                           ▼                    ▼                   │ descriptor closed
  *                         ENDED                 HELD ────────────────┘
  *
- * Each change is told twice, by a tracepoint and by the socket's own callback (hooks.bpf.c), and
- * whoever comes first books it: the kernel skips a tracepoint's program that would run inside
- * itself, never a callback. Connections from before us have no callback. Of theirs, and where there
+ * A change is told by the socket's own callback (hooks.bpf.c), and where it has none by a
+ * tracepoint; a connect() by both, and whoever comes first books it: the kernel skips a tracepoint's
+ * program that would run inside itself, never a callback. Connections from before us have no callback. Of theirs, and where there
  * is no cgroup2, what the network does in softirq may be skipped (since Linux 7.0, what owners do
  * too, when one is preempted in the program); then the next thing the owner does proves what must
  * have happened: a close out of ESTABLISHED was established, a close out of CLOSE_WAIT was hung up,
@@ -22,6 +22,10 @@
  * adopted. A close of an unknown one is then booked too, and leaves a mark so that the snapshot, a
  * moment late, does not adopt the dead. Set by src/stream/live.c. */
 __u32 adopting = 0;
+
+/* 1: each socket that asks to be called back is (hook_socket hangs on the root of all cgroups). Set
+ * by src/stream/live_load.c. */
+__u32 sockets_call_back = 0;
 
 /* Inserted: connection_attempt(), connection_adopt(). Deleted: by the kernel with the socket.
  * Read: here and in snapshot.bpf.c. Has no size; when the kernel has no memory for an entry the
@@ -41,6 +45,15 @@ __hidden struct connection *connection_of(struct sock *sk)
 __hidden struct connection *connection_of_packet(struct bpf_sock *sk)
 {
 	return bpf_sk_storage_get(&connections, sk, 0, 0);
+}
+
+/* Does the socket itself tell what the tracepoint tells? Before all that is open has been adopted both
+ * are heard: somebody else may have asked for the callbacks of one that we do not know. */
+__hidden bool connection_calls_back(struct sock *sk)
+{
+	struct tcp_sock *tcp = sockets_call_back && !adopting ? bpf_skc_to_tcp_sock(sk) : NULL;
+
+	return tcp && tcp->bpf_sock_ops_cb_flags & BPF_SOCK_OPS_STATE_CB_FLAG;
 }
 
 __hidden bool connection_step(struct connection *conn, enum phase from, enum phase to)
@@ -130,30 +143,33 @@ static enum manner manner_of_error(int error)
 	return error == ETIMEDOUT ? MANNER_TIMEOUT : MANNER_RESET;
 }
 
-/* Into CLOSE at once. The network leaves its reason in sk_err before it changes the state; an
- * owner's close (unread data, SO_LINGER 0, still connecting) leaves none. */
-static void transition_close(struct sock *sk, struct connection *conn, int oldstate)
+/* The network leaves its reason in sk_err before it changes the state; an owner's close() (still
+ * connecting, unread data, SO_LINGER 0) leaves none. */
+static void connect_failed(struct sock *sk, struct connection *conn)
 {
 	int error = sk->sk_err;
 
-	if (oldstate == TCP_SYN_SENT) {
-		if (!error)
-			ending_failed(sk, conn, MANNER_GIVEN_UP, 0);
-		else
-			ending_failed(sk, conn, error == ETIMEDOUT ? MANNER_TIMEOUT : MANNER_ERROR,
-				error);
-		return;
-	}
-	established(sk, conn);
-	if (conn->phase == PHASE_HELD) {
-		if (!error)
-			ending_released(sk, conn);
-	} else if (error) {
-		ending_by_server(sk, conn, manner_of_error(error), false);
+	if (error)
+		ending_failed(
+			sk, conn, error == ETIMEDOUT ? MANNER_TIMEOUT : MANNER_ERROR, error);
+	else
+		ending_failed(sk, conn, MANNER_GIVEN_UP, 0);
+}
+
+/* Into CLOSE at once. */
+static void transition_close(
+	struct sock *sk, struct connection *conn, int oldstate, struct ending_how *how)
+{
+	int error = sk->sk_err;
+
+	if (error) {
+		how->manner = manner_of_error(error);
+		how->held = true;
 	} else if (oldstate == TCP_CLOSE_WAIT && !conn->terminated) {
-		ending_by_server(sk, conn, MANNER_FIN, true);
+		how->manner = MANNER_FIN;
 	} else {
-		ending_by_owner(sk, conn, MANNER_RESET_BY_CLIENT);
+		how->by_owner = true;
+		how->manner = MANNER_RESET_BY_CLIENT;
 	}
 }
 
@@ -167,61 +183,78 @@ static struct connection *adopt_closing(struct sock *sk, int oldstate)
 	return connection_of(sk);
 }
 
+/* Out of any state but SYN_SENT: that proves it was established. After a Terminate the server's FIN
+ * ends nothing: the client's close() is on its way and says who and how. */
 static void moves(struct sock *sk, struct connection *conn, int oldstate, int newstate)
 {
+	struct ending_how how = {.manner = MANNER_FIN};
+
+	if (oldstate == TCP_SYN_SENT && newstate == TCP_CLOSE) {
+		connect_failed(sk, conn);
+		return;
+	}
+	established(sk, conn);
 	switch (newstate) {
-	case TCP_ESTABLISHED: established(sk, conn); break;
 	case TCP_CLOSE_WAIT:
-		established(sk, conn);
-		/* After a Terminate the client's close() is on its way and says who and how. */
-		if (!conn->terminated)
-			ending_by_server(sk, conn, MANNER_FIN, false);
+		if (conn->terminated)
+			return;
+		how.held = true;
 		break;
 	case TCP_FIN_WAIT1:
-		established(sk, conn);
-		ending_by_owner(sk, conn, MANNER_CLOSE);
+		how.by_owner = true;
+		how.manner = MANNER_CLOSE;
 		break;
 	case TCP_LAST_ACK:
-		established(sk, conn);
-		if (conn->terminated)
-			ending_by_owner(sk, conn, MANNER_CLOSE);
-		ending_by_server(sk, conn, MANNER_FIN, true);
-		ending_released(sk, conn);
+		if (conn->terminated) {
+			how.by_owner = true;
+			how.manner = MANNER_CLOSE;
+		}
 		break;
-	case TCP_CLOSE: transition_close(sk, conn, oldstate); break;
+	case TCP_CLOSE: transition_close(sk, conn, oldstate, &how); break;
+	default: return;
 	}
+	ending_reached(sk, conn, &how);
+	if (!how.held)
+		ending_released(sk, conn);
 }
 
 /* Told by the tracepoint. */
 __hidden void connection_transition(struct sock *sk, int oldstate, int newstate)
 {
-	struct connection *conn = connection_of(sk);
+	struct connection *conn;
 
+	if (newstate == TCP_FIN_WAIT2) /* between two that matter */
+		return;
+	conn = connection_of(sk);
 	if (!conn && (newstate == TCP_FIN_WAIT1 || newstate == TCP_LAST_ACK))
 		conn = adopt_closing(sk, oldstate);
-	if (conn)
+	if (conn && conn->phase != PHASE_ENDED)
 		moves(sk, conn, oldstate, newstate);
 }
 
-/* Told by the socket's callback: only of connections whose connect() was seen. */
+/* Told by the socket's callback. */
 __hidden void connection_called_back(struct sock *sk, int oldstate, int newstate)
 {
-	struct connection *conn = connection_of(sk);
+	struct connection *conn;
 
-	if (conn && newstate != TCP_SYN_SENT)
+	if (newstate == TCP_FIN_WAIT2)
+		return;
+	conn = connection_of(sk);
+	if (conn && conn->phase != PHASE_ENDED)
 		moves(sk, conn, oldstate, newstate);
 }
 
 __hidden void connection_destroyed(struct sock *sk)
 {
 	struct connection *conn = connection_of(sk);
+	struct ending_how how = {.manner = manner_of_error(sk->sk_err)};
 
-	if (!conn)
+	if (!conn || conn->phase == PHASE_ENDED)
 		return;
 	if (conn->phase == PHASE_CONNECTING)
 		ending_failed(sk, conn, MANNER_ERROR, sk->sk_err);
 	else if (conn->phase == PHASE_OPEN)
-		ending_by_server(sk, conn, manner_of_error(sk->sk_err), true);
+		ending_reached(sk, conn, &how);
 	else
 		ending_released(sk, conn);
 }
@@ -266,17 +299,16 @@ __hidden void connection_adopt(struct sock *sk, struct task_struct *holder)
 	__sync_fetch_and_add(&totals->adopted, 1);
 	ledger_raise_open(totals);
 	emit_open(sk, conn);
-	if (state == TCP_CLOSE_WAIT)
-		ending_by_server(sk, conn, MANNER_FIN, false);
 }
 
-/* What softirq transitions the kernel skipped, the socket's state still shows. */
+/* What softirq transitions the kernel skipped, or came before us, the socket's state still shows. */
 __hidden void connection_repair(struct sock *sk, struct connection *conn)
 {
+	struct ending_how how = {.manner = MANNER_FIN, .held = true};
 	int state = sk->__sk_common.skc_state;
 
 	if (state == TCP_ESTABLISHED)
 		established(sk, conn);
 	else if (state == TCP_CLOSE_WAIT)
-		ending_by_server(sk, conn, MANNER_FIN, false);
+		ending_reached(sk, conn, &how);
 }

@@ -18,7 +18,7 @@
 __hidden void ending_failed(struct sock *sk, struct connection *conn, enum manner manner, int error)
 {
 	struct event_fail event = {
-		.head = {EVENT_FAIL, sizeof(event), bpf_ktime_get_boot_ns()},
+		.head = {EVENT_FAIL, sizeof(event), 0},
 		.ledger = conn->ledger,
 		.attempted_at = conn->attempted_at,
 		.manner = manner,
@@ -29,6 +29,7 @@ __hidden void ending_failed(struct sock *sk, struct connection *conn, enum manne
 
 	if (!connection_step(conn, PHASE_CONNECTING, PHASE_ENDED))
 		return;
+	event.head.time = bpf_ktime_get_boot_ns();
 	totals = ledger_find(conn);
 	if (totals)
 		__sync_fetch_and_add(&totals->failed, 1);
@@ -76,80 +77,72 @@ static __u16 refusal_or(struct sock *sk, struct connection *conn, const struct e
 	return ENDING_REFUSED;
 }
 
-/* The owner ended it: current is the closer, whoever opened it. */
-__hidden void ending_by_owner(struct sock *sk, struct connection *conn, enum manner manner)
+/* Current is the closer, whoever opened it. */
+static void by_owner(const struct connection *conn, struct event_end *event)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct event_end event = {
-		.head = {EVENT_END, sizeof(event), bpf_ktime_get_boot_ns()},
-		.ledger = conn->ledger,
-		.opened_at = conn->opened_at,
-		.ending = ENDING_CLOSED,
-		.manner = manner,
-		.tid = (__u32)task->pid,
-	};
-	struct totals *totals;
 
-	if (!connection_step(conn, PHASE_OPEN, PHASE_ENDED))
-		return;
+	event->ending = ENDING_CLOSED;
 	if (task->flags & PF_EXITING) {
 		if (!conn->terminated)
-			event.ending = ENDING_ABANDONED;
-		event.manner = MANNER_EXIT;
-		event.exit_code = task->exit_code;
+			event->ending = ENDING_ABANDONED;
+		event->manner = MANNER_EXIT;
+		event->exit_code = task->exit_code;
 	} else if (process_in_exec(task)) {
-		event.manner = MANNER_EXEC;
+		event->manner = MANNER_EXEC;
 	}
-	traffic(sk, &event.sent, &event.received);
-	event.ending = refusal_or(sk, conn, &event);
-	totals = ledger_find(conn);
-	if (totals)
-		ledger_end(totals, event.ending, false);
-	event.cookie = conn->cookie;
-	process_key_of(task, &event.closer);
-	process_comm_of(task, event.comm);
-	output_detail(&event, sizeof(event));
+	event->tid = (__u32)task->pid;
+	process_key_of(task, &event->closer);
+	process_comm_of(task, event->comm);
 }
 
-/* The server or the network ended it; the descriptor is still there unless `gone`. After a
- * Terminate that is only the server's part of a clean ending. */
-__hidden void ending_by_server(
-	struct sock *sk, struct connection *conn, enum manner manner, bool gone)
+/* After a Terminate the server's or the network's end is only its part of a clean ending. */
+static void by_server(struct sock *sk, const struct connection *conn, struct event_end *event)
+{
+	event->ending = conn->terminated ? ENDING_CLOSED : ENDING_HUNG_UP;
+	event->error = sk->sk_err;
+	if (event->manner == MANNER_FIN && event->received)
+		event->received--; /* the FIN counts as one */
+}
+
+__hidden void ending_reached(struct sock *sk, struct connection *conn, const struct ending_how *how)
 {
 	struct event_end event = {
-		.head = {EVENT_END, sizeof(event), bpf_ktime_get_boot_ns()},
+		.head = {EVENT_END, sizeof(event), 0},
 		.ledger = conn->ledger,
 		.opened_at = conn->opened_at,
-		.ending = conn->terminated ? ENDING_CLOSED : ENDING_HUNG_UP,
-		.manner = manner,
-		.error = sk->sk_err,
-		.held = !gone,
+		.manner = how->manner,
+		.held = how->held,
 	};
 	struct totals *totals;
 
-	if (!connection_step(conn, PHASE_OPEN, gone ? PHASE_ENDED : PHASE_HELD))
+	if (!connection_step(conn, PHASE_OPEN, how->held ? PHASE_HELD : PHASE_ENDED))
 		return;
+	event.head.time = bpf_ktime_get_boot_ns();
+	event.cookie = conn->cookie;
 	traffic(sk, &event.sent, &event.received);
-	if (manner == MANNER_FIN && event.received)
-		event.received--; /* the FIN counts as one */
+	if (how->by_owner)
+		by_owner(conn, &event);
+	else
+		by_server(sk, conn, &event);
 	event.ending = refusal_or(sk, conn, &event);
 	totals = ledger_find(conn);
 	if (totals)
-		ledger_end(totals, event.ending, !gone);
-	event.cookie = conn->cookie;
+		ledger_end(totals, event.ending, how->held);
 	output_detail(&event, sizeof(event));
 }
 
 __hidden void ending_released(struct sock *sk, struct connection *conn)
 {
 	struct event_release event = {
-		.head = {EVENT_RELEASE, sizeof(event), bpf_ktime_get_boot_ns()},
+		.head = {EVENT_RELEASE, sizeof(event), 0},
 		.ledger = conn->ledger,
 	};
 	struct totals *totals;
 
 	if (!connection_step(conn, PHASE_HELD, PHASE_ENDED))
 		return;
+	event.head.time = bpf_ktime_get_boot_ns();
 	totals = ledger_find(conn);
 	if (totals)
 		__sync_fetch_and_add(&totals->held, -1);

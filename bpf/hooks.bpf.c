@@ -12,7 +12,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(hook_sock_state, struct sock *sk, int oldstate, int newstate)
 {
-	if (!connection_watched(sk))
+	if (!connection_watched(sk) || connection_calls_back(sk))
 		return 0;
 	if (oldstate == TCP_CLOSE && newstate == TCP_SYN_SENT)
 		connection_attempt(sk, connection_cookie(sk));
@@ -36,7 +36,7 @@ int hook_socket(struct bpf_sock_ops *ctx)
 	tcp = bpf_skc_to_tcp_sock(sk);
 	if (!tcp)
 		return 1;
-	if (ctx->op == BPF_SOCK_OPS_STATE_CB) {
+	if (ctx->op == BPF_SOCK_OPS_STATE_CB && ctx->args[1] != TCP_SYN_SENT) {
 		connection_called_back((struct sock *)tcp, (int)ctx->args[0], (int)ctx->args[1]);
 		return 1;
 	}

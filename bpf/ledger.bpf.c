@@ -53,23 +53,38 @@ __hidden struct totals *ledger_open(struct connection *conn)
 	return ledger_find(conn);
 }
 
+struct raise {
+	struct totals *totals;
+	__s64 now;
+};
+
+static long raise_peak(__u32 attempt, struct raise *raise)
+{
+	__s64 peak = raise->totals->peak;
+
+	return raise->now <= peak || __sync_val_compare_and_swap(&raise->totals->peak, peak,
+					     raise->now) == peak;
+}
+
 /* One more is open; the peak follows without a lock: a few tries are enough, and a try fails only
  * because somebody else raised it. */
-__hidden void ledger_raise_open(struct totals *totals)
+GLOBAL int ledger_raise_open(struct totals *totals)
 {
-	__s64 now = __sync_fetch_and_add(&totals->open, 1) + 1;
+	struct raise raise = {.totals = totals};
 
-	for (int i = 0; i < 8; i++) {
-		__s64 peak = totals->peak;
-
-		if (now <= peak || __sync_val_compare_and_swap(&totals->peak, peak, now) == peak)
-			break;
-	}
+	if (!totals)
+		return 0;
+	raise.now = __sync_fetch_and_add(&totals->open, 1) + 1;
+	if (raise.now > totals->peak)
+		bpf_loop(8, raise_peak, &raise, 0);
+	return 0;
 }
 
 /* One less; `held`: a client still has the descriptor. */
-__hidden void ledger_end(struct totals *totals, enum ending ending, bool held)
+GLOBAL int ledger_end(struct totals *totals, enum ending ending, bool held)
 {
+	if (!totals)
+		return 0;
 	if (ending == ENDING_CLOSED)
 		__sync_fetch_and_add(&totals->closed, 1);
 	else if (ending == ENDING_ABANDONED)
@@ -83,4 +98,5 @@ __hidden void ledger_end(struct totals *totals, enum ending ending, bool held)
 	__sync_fetch_and_add(&totals->open, -1);
 	if (held)
 		__sync_fetch_and_add(&totals->held, 1);
+	return 0;
 }

@@ -19,10 +19,11 @@ __u64 lost[LOSSES];
 /* Size of `events`, set by user space before load. */
 const volatile __u64 ring_size = 4 << 20;
 
-__hidden void loss_count(enum loss loss)
+GLOBAL int loss_count(enum loss loss)
 {
 	if (loss < LOSSES)
 		__sync_fetch_and_add(&lost[loss], 1);
+	return 0;
 }
 
 __hidden bool output_detail(void *event, __u64 size)

@@ -4,7 +4,8 @@
  * it through the functions below (__hidden: verified where they are called, invisible outside).
  *
  *   hooks.bpf.c       every kernel hook, one line each: the table of contents
- *   connection.bpf.c  the life of a connection            owns: connections, adopting
+ *   connection.bpf.c  the life of a connection            owns: connections, adopting,
+ *                                                             sockets_call_back
  *   ending.bpf.c      … and its one end: how, by whom, a refusal or not
  *   socket.bpf.c      what a TCP socket says of itself
  *   ledger.bpf.c      the books per process and server    owns: ledgers, untracked
@@ -26,6 +27,10 @@
 #include <bpf/bpf_tracing.h>
 #include <bpf/bpf_endian.h>
 #include <pgleaktrace/event.h>
+
+/* A function that the verifier walks through once, by itself, and not for every way that leads to
+ * it: cheap to load. It is given numbers and structures of ours, no kernel objects. */
+#define GLOBAL __noinline
 
 /* A connection's way: each step is taken once, by whoever wins the compare-and-swap. */
 enum phase {
@@ -76,6 +81,7 @@ enum loss {
 };
 
 /* connection.bpf.c */
+bool connection_calls_back(struct sock *sk);
 void connection_attempt(struct sock *sk, __u64 cookie);
 void connection_transition(struct sock *sk, int oldstate, int newstate);
 void connection_called_back(struct sock *sk, int oldstate, int newstate);
@@ -88,13 +94,18 @@ void connection_speaks(struct bpf_sock *sk, struct connection *conn);
 bool connection_step(struct connection *conn, enum phase from, enum phase to);
 
 /* ending.bpf.c */
+struct ending_how { /* of an established connection */
+	enum manner manner;
+	bool by_owner; /* … else by the server or the network */
+	bool held;     /* a client still has the descriptor */
+};
+
 void ending_failed(struct sock *sk, struct connection *conn, enum manner manner, int error);
-void ending_by_owner(struct sock *sk, struct connection *conn, enum manner manner);
-void ending_by_server(struct sock *sk, struct connection *conn, enum manner manner, bool gone);
+void ending_reached(struct sock *sk, struct connection *conn, const struct ending_how *how);
 void ending_released(struct sock *sk, struct connection *conn);
 
 /* socket.bpf.c */
-bool port_watched(__u16 port);
+int port_watched(__u16 port); /* 1 or 0 */
 bool connection_watched(struct sock *sk);
 __u64 connection_cookie(struct sock *sk);
 void connection_server(struct sock *sk, struct server_key *server);
@@ -105,11 +116,12 @@ __u16 address_family(const __u8 *address);
 /* ledger.bpf.c */
 struct totals *ledger_find(const struct connection *conn);
 struct totals *ledger_open(struct connection *conn);
-void ledger_raise_open(struct totals *totals);
-void ledger_end(struct totals *totals, enum ending ending, bool held);
+int ledger_raise_open(struct totals *totals);
+int ledger_end(struct totals *totals, enum ending ending, bool held);
 
 /* process.bpf.c */
 void process_key_of(struct task_struct *task, struct process_key *key);
+void process_key_at(struct task_struct *task, struct process_key *key);
 void process_comm_of(struct task_struct *task, char comm[EVENT_COMM]);
 void process_introduce(struct task_struct *task, const struct process_key *key);
 void process_note(const struct process_key *key);
@@ -143,7 +155,7 @@ void wire_infer(struct sock *sk, struct connection *conn);
 /* output.bpf.c */
 bool output_detail(void *event, __u64 size);
 bool output_identity(void *event, __u64 size);
-void loss_count(enum loss loss);
+int loss_count(enum loss loss);
 
 /* Bytes a scratch tail has, and the mask that keeps the verifier sure of it. */
 #define TAIL_MASK 8191

@@ -49,6 +49,15 @@ struct {
 
 __hidden void process_key_of(struct task_struct *task, struct process_key *key)
 {
+	key->start = task->pid == task->tgid ? task->start_boottime
+					     : BPF_CORE_READ(task, group_leader, start_boottime);
+	key->pid = (__u32)task->tgid;
+	key->exec = (__u32)task->self_exec_id;
+}
+
+/* The same of one that was found by following pointers. */
+__hidden void process_key_at(struct task_struct *task, struct process_key *key)
+{
 	key->start = BPF_CORE_READ(task, group_leader, start_boottime);
 	key->pid = (__u32)BPF_CORE_READ(task, tgid);
 	key->exec = (__u32)BPF_CORE_READ(task, self_exec_id);

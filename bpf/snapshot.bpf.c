@@ -44,7 +44,7 @@ static bool is_tcp(struct sock *sk)
 {
 	if (sk->__sk_common.skc_family != AF_INET && sk->__sk_common.skc_family != AF_INET6)
 		return false;
-	return BPF_CORE_READ(sk, sk_protocol) == 6 /* IPPROTO_TCP */;
+	return sk->sk_protocol == 6 /* IPPROTO_TCP */;
 }
 
 static void listener_of(struct sock *sk, struct listener *key)
@@ -84,7 +84,7 @@ static void write_server_end(struct bpf_iter__task_file *ctx, struct task_struct
 	end->head.time = bpf_ktime_get_boot_ns();
 	end->cookie = connection_cookie(sk);
 	process_key_of(task, &end->holder);
-	process_key_of(BPF_CORE_READ(task, group_leader, real_parent), &end->parent);
+	process_key_at(BPF_CORE_READ(task, group_leader, real_parent), &end->parent);
 	bpf_seq_write(ctx->meta->seq, end, sizeof(*end));
 }
 

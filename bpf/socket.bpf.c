@@ -14,12 +14,12 @@ __hidden __u64 connection_cookie(struct sock *sk)
 	return bpf_get_socket_cookie(sk);
 }
 
-__hidden bool port_watched(__u16 port)
+GLOBAL int port_watched(__u16 port)
 {
 	for (__u32 i = 0; i < EVENT_PORTS; i++)
 		if (i < watched_count && watched_ports[i] == port)
-			return true;
-	return false;
+			return 1;
+	return 0;
 }
 
 /* The destination port decides: a client whose own ephemeral port is 5432 is not a client of ours. */
@@ -64,9 +64,11 @@ __hidden void connection_server(struct sock *sk, struct server_key *server)
 /* The local end. skc_num is 0 at the CLOSE transition; inet_sport still has the port. */
 __hidden void connection_local(struct sock *sk, __u8 *address, __u16 *port)
 {
+	struct tcp_sock *tcp = bpf_skc_to_tcp_sock(sk);
+
 	if (sk->__sk_common.skc_family == AF_INET)
 		map_address(address, sk->__sk_common.skc_rcv_saddr);
 	else
 		bpf_core_read(address, 16, &sk->__sk_common.skc_v6_rcv_saddr);
-	*port = bpf_ntohs(BPF_CORE_READ((struct inet_sock *)sk, inet_sport));
+	*port = tcp ? bpf_ntohs(tcp->inet_conn.icsk_inet.inet_sport) : 0;
 }

@@ -67,7 +67,7 @@ static __u32 tail_port(const struct tail *tail)
 /* One byte of a path; a loop callback, or the verifier would follow every place a slash can be. */
 static long take_byte(__u32 at, void *context)
 {
-	struct unix_name *name = context;
+	struct unix_name *name = *(struct unix_name **)context;
 	char c = name->path[at & 127];
 
 	if (at && !c)
@@ -79,21 +79,24 @@ static long take_byte(__u32 at, void *context)
 }
 
 /* `length` bytes of sun_path; an abstract name begins with NUL and goes on to its end. */
-static void name_read(struct unix_name *name, const void *sun_path, __u32 length)
+GLOBAL int unix_name_read(struct unix_name *name, __u64 sun_path, __u32 length)
 {
 	struct tail tail = {};
 
+	if (!name)
+		return 0;
 	__builtin_memset(name, 0, sizeof(*name));
 	if (length < 1 || length > UNIX_PATH)
-		return;
+		return 0;
 	barrier_var(length);
-	if (bpf_probe_read_kernel(name->path, length & 127, sun_path))
-		return;
+	if (bpf_probe_read_kernel(name->path, length & 127, (void *)sun_path))
+		return 0;
 	name->abstract = !name->path[0];
 	name->hash = 0xcbf29ce484222325;
-	bpf_loop(UNIX_PATH, take_byte, name, 0);
+	bpf_loop(UNIX_PATH, take_byte, &name, 0);
 	bpf_probe_read_kernel(tail.text, sizeof(tail.text), name->path + (name->last & 127));
 	name->port = tail_port(&tail);
+	return 0;
 }
 
 /* The address a server bound; its accepted sockets share it. */
@@ -102,8 +105,8 @@ static void name_of(struct unix_name *name, struct sock *bound)
 	struct unix_address *address = BPF_CORE_READ((struct unix_sock *)bound, addr);
 	__u32 length = address ? (__u32)BPF_CORE_READ(address, len) - 2 : 0;
 
-	name_read(name, (void *)address + bpf_core_field_offset(struct unix_address, name) + 2,
-		length);
+	unix_name_read(name,
+		(__u64)address + bpf_core_field_offset(struct unix_address, name) + 2, length);
 }
 
 /* Most sockets of a host are none of ours: their names do not end in a digit. */
@@ -199,7 +202,7 @@ __hidden bool unix_server_asked(
 		length = (__u32)text;
 	if (!may_be_ours(address + 2, length))
 		return false;
-	name_read(&name, address + 2, length);
+	unix_name_read(&name, (__u64)address + 2, length);
 	if (!name.port)
 		return false;
 	key_by_name(key, &name, client);

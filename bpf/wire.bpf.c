@@ -154,6 +154,20 @@ static __always_inline void skip(struct reading *r, struct wire_side *side)
 	r->from += n;
 }
 
+GLOBAL int wire_client_byte(struct wire *wire, __u8 byte)
+{
+	if (wire)
+		wire_client(wire, byte);
+	return 0;
+}
+
+GLOBAL int wire_server_byte(struct wire *wire, __u8 byte)
+{
+	if (wire)
+		wire_server(wire, byte);
+	return 0;
+}
+
 /* One byte, or one stretch that is skipped; 1: stop. */
 static __always_inline long read_step(struct reading *r, struct wire_side *side, int is_client)
 {
@@ -172,9 +186,9 @@ static __always_inline long read_step(struct reading *r, struct wire_side *side,
 	byte = r->window[side->at & (WIRE_WINDOW - 1)];
 	side->at++;
 	if (is_client)
-		wire_client(r->wire, byte);
+		wire_client_byte(r->wire, byte);
 	else
-		wire_server(r->wire, byte);
+		wire_server_byte(r->wire, byte);
 	return 0;
 }
 

@@ -70,6 +70,7 @@ struct tcp_sock { /* connection.bpf.c, snapshot.bpf.c: traffic and time of last 
 	u64 bytes_received;
 	u64 bytes_acked;
 	u32 lsndtime;
+	__u8 bpf_sock_ops_cb_flags; /* hooks.bpf.c: which of its callbacks a socket asked for */
 };
 struct socket { /* snapshot.bpf.c, unix_exit.bpf.c */
 	struct sock *sk;
@@ -254,6 +255,7 @@ enum tcp_state {
 	TCP_ESTABLISHED = 1,
 	TCP_SYN_SENT = 2,
 	TCP_FIN_WAIT1 = 4,
+	TCP_FIN_WAIT2 = 5,
 	TCP_CLOSE = 7,
 	TCP_CLOSE_WAIT = 8,
 	TCP_LAST_ACK = 9,

@@ -111,7 +111,11 @@ static int attach_callbacks(struct live *live)
 	struct bpf_link **links[] = {&live->skel->links.hook_socket,
 		&live->skel->links.hook_ingress, &live->skel->links.hook_egress};
 	int error = live_attach_to_root(hooks, links, sizeof(hooks) / sizeof(hooks[0]));
+	char path[PATH_MAX];
 
+	live->skel->bss->sockets_call_back = live->skel->links.hook_socket != NULL &&
+					     cgroup2_root(path, sizeof(path)) &&
+					     cgroup2_is_whole(path);
 	return error == -ENOENT ? 0 : error;
 }
 

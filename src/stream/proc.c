@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -364,4 +365,12 @@ bool cgroup2_root(char *path, size_t size)
 	if (mounts)
 		endmntent(mounts);
 	return found;
+}
+
+/* The root's node is the first that kernfs makes. */
+bool cgroup2_is_whole(const char *path)
+{
+	struct stat root;
+
+	return !stat(path, &root) && root.st_ino == 1;
 }

@@ -33,4 +33,8 @@ bool proc_is(const struct process_key *key, __u32 *parent);
 /* Where cgroup2 is mounted; false: nowhere. */
 bool cgroup2_root(char *path, size_t size);
 
+/* Is what is mounted there the root of all cgroups? In a cgroup namespace it may be a subtree, and
+ * what hangs there does not hear of the rest. */
+bool cgroup2_is_whole(const char *path);
+
 #endif
