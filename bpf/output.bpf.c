@@ -10,14 +10,14 @@
  * ledger.bpf.c stay exact. Resized by --ring-size before load. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 4 << 20);
+	__uint(max_entries, 1 << 20);
 } events SEC(".maps");
 
 /* Counters by enum loss. Written: loss_count(). Read: src/stream/live.c. */
 __u64 lost[LOSSES];
 
 /* Size of `events`, set by user space before load. */
-const volatile __u64 ring_size = 4 << 20;
+const volatile __u64 ring_size = 1 << 20;
 
 GLOBAL int loss_count(enum loss loss)
 {

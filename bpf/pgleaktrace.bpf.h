@@ -14,7 +14,7 @@
  *   path.bpf.c        a path's components
  *   wire.bpf.c        what both ends say until the session has started, and the client's last word;
  *                     owns: wires. wire_parse.h is the protocol, the same in the tests
- *   snapshot.bpf.c    one look at all that is open        owns: listeners
+ *   snapshot.bpf.c    one look at all that is open        owns: listeners, snapshot_number
  *   unix*.bpf.c       the same for unix sockets           see unix.bpf.h
  *   output.bpf.c      the way to user space               owns: events, lost
  */
@@ -60,6 +60,7 @@ struct connection {
 	__u16 attribution;
 	__u8 untracked; /* 1: the ledgers were full when it began */
 	__u8 unused;
+	__u64 seen; /* number of the snapshot that told of it last */
 	char comm[EVENT_COMM];
 	__u64 tail;		      /* the client's last five bytes */
 	__u32 client_next, server_next; /* sequence numbers of each side's next byte */
@@ -128,6 +129,9 @@ void process_note(const struct process_key *key);
 void process_exec(struct task_struct *task);
 void process_exit(struct task_struct *task);
 bool process_in_exec(struct task_struct *task);
+
+/* snapshot.bpf.c */
+extern __u32 snapshot_number;
 
 /* scope.bpf.c */
 bool scope_has(struct task_struct *task);

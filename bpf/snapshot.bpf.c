@@ -5,11 +5,17 @@
  *
  *   snapshot_listeners  which (namespace, port) pairs listen: their sockets are servers' ends
  *   snapshot_files      adopts what is not known yet; one EVENT_HOLDER per descriptor of a client,
- *                       one struct server_capture per descriptor of a server
- *   snapshot_sockets    one EVENT_SOCKET per connection alive, whoever holds it
+ *                       and with the first of an established one its EVENT_SOCKET; one struct
+ *                       server_capture per descriptor of a server
+ *   snapshot_sockets    the other EVENT_SOCKETs: of connections in another state, which may have to
+ *                       be repaired, or without a descriptor, in flight between two processes. This
+ *                       iterator begins anew at each read(): it had better have little to say
  */
 #include "pgleaktrace.bpf.h"
 #include "unix.bpf.h"
+
+/* Number of the snapshot that runs or ran last. Set by src/stream/live_snapshot.c. */
+__u32 snapshot_number = 0;
 
 struct listener {
 	__u32 netns;
@@ -128,7 +134,7 @@ static __noinline void unix_server_end(
 	write_server_end(ctx, task, sk, &end);
 }
 
-static __noinline void write_holder(
+static __noinline bool write_holder(
 	struct bpf_iter__task_file *ctx, struct task_struct *task, __u64 cookie)
 {
 	struct event_holder event = {};
@@ -139,7 +145,43 @@ static __noinline void write_holder(
 	event.cookie = cookie;
 	event.fd = (__s32)ctx->fd;
 	process_key_of(task, &event.process);
-	bpf_seq_write(ctx->meta->seq, &event, sizeof(event));
+	return !bpf_seq_write(ctx->meta->seq, &event, sizeof(event));
+}
+
+/* jiffies of 32 bits, as tcp_sock keeps them, to the boot clock. */
+static __u64 when(__u32 stamp, __u64 now)
+{
+	__u64 age = (__u64)((__u32)bpf_jiffies64() - stamp) * tick_ns;
+
+	return stamp && age < now ? now - age : 0;
+}
+
+/* Once in a snapshot. What finds no more room in the buffer is asked for again, all that was written
+ * of the same descriptor too: only what went out whole counts as told. */
+static __noinline void write_socket(struct seq_file *seq, struct sock *sk, struct connection *conn)
+{
+	struct event_socket event = {};
+	struct tcp_sock *tcp;
+
+	event.head.kind = EVENT_SOCKET;
+	event.head.size = sizeof(event);
+	event.head.time = bpf_ktime_get_boot_ns();
+	event.cookie = conn->cookie;
+	event.ledger = conn->ledger;
+	event.opened_at = conn->opened_at;
+	event.open = conn->phase == PHASE_OPEN;
+	event.attribution = (__u8)conn->attribution;
+	event.state = sk->__sk_common.skc_state;
+	connection_local(sk, event.local, &event.local_port);
+	tcp = bpf_skc_to_tcp_sock(sk);
+	if (tcp) {
+		event.sent = tcp->bytes_acked ? tcp->bytes_acked - 1 : 0;
+		event.received = tcp->bytes_received;
+		event.last_sent = when(tcp->lsndtime, event.head.time);
+		event.last_received = when(tcp->inet_conn.icsk_ack.lrcvtime, event.head.time);
+	}
+	if (!bpf_seq_write(seq, &event, sizeof(event)))
+		conn->seen = snapshot_number;
 }
 
 static void tcp_client_end(
@@ -154,7 +196,9 @@ static void tcp_client_end(
 	}
 	if (!conn || conn->phase == PHASE_ENDED || conn->phase == PHASE_NONE)
 		return;
-	write_holder(ctx, task, connection_cookie(sk));
+	if (write_holder(ctx, task, conn->cookie) && conn->seen != snapshot_number &&
+		conn->phase == PHASE_OPEN && sk->__sk_common.skc_state == TCP_ESTABLISHED)
+		write_socket(ctx->meta->seq, sk, conn);
 }
 
 SEC("iter/task_file")
@@ -182,47 +226,19 @@ int snapshot_files(struct bpf_iter__task_file *ctx)
 	return 0;
 }
 
-/* jiffies of 32 bits, as tcp_sock keeps them, to the boot clock. */
-static __u64 when(__u32 stamp, __u64 now)
-{
-	__u64 age = (__u64)((__u32)bpf_jiffies64() - stamp) * tick_ns;
-
-	return stamp && age < now ? now - age : 0;
-}
-
 SEC("iter/bpf_sk_storage_map")
 int snapshot_sockets(struct bpf_iter__bpf_sk_storage_map *ctx)
 {
 	struct sock *sk = ctx->sk;
-	struct event_socket event = {};
 	struct connection *conn;
-	struct tcp_sock *tcp;
 
 	if (!sk)
 		return 0;
 	conn = connection_of(sk); /* not ctx->value: 6.1 lets that only be read */
-	if (!conn)
+	if (!conn || conn->seen == snapshot_number)
 		return 0;
 	connection_repair(sk, conn);
-	if (conn->phase == PHASE_ENDED || conn->phase == PHASE_NONE)
-		return 0;
-	event.head.kind = EVENT_SOCKET;
-	event.head.size = sizeof(event);
-	event.head.time = bpf_ktime_get_boot_ns();
-	event.cookie = connection_cookie(sk);
-	event.ledger = conn->ledger;
-	event.opened_at = conn->opened_at;
-	event.open = conn->phase == PHASE_OPEN;
-	event.attribution = (__u8)conn->attribution;
-	event.state = sk->__sk_common.skc_state;
-	connection_local(sk, event.local, &event.local_port);
-	tcp = bpf_skc_to_tcp_sock(sk);
-	if (tcp) {
-		event.sent = tcp->bytes_acked ? tcp->bytes_acked - 1 : 0;
-		event.received = tcp->bytes_received;
-		event.last_sent = when(tcp->lsndtime, event.head.time);
-		event.last_received = when(tcp->inet_conn.icsk_ack.lrcvtime, event.head.time);
-	}
-	bpf_seq_write(ctx->meta->seq, &event, sizeof(event));
+	if (conn->phase != PHASE_ENDED && conn->phase != PHASE_NONE)
+		write_socket(ctx->meta->seq, sk, conn);
 	return 0;
 }

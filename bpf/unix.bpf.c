@@ -44,8 +44,6 @@ struct {
 	__type(value, struct event_wire);
 } unix_words SEC(".maps");
 
-/* Number of the snapshot that runs or ran last. Set by src/stream/live_unix.c. */
-__u32 unix_snapshot = 0;
 /* 1: connect() is hooked, so what a later snapshot finds unknown was missed, not new. */
 const volatile __u32 unix_hooked = 0;
 
@@ -262,7 +260,7 @@ static __noinline bool attempt(struct bpf_sock_addr *ctx, const struct ledger_ke
 	struct bpf_sock *sk = ctx->sk;
 	struct unix_connection fresh = {
 		.cookie = bpf_get_socket_cookie(ctx),
-		.born = unix_snapshot,
+		.born = snapshot_number,
 		.base.ledger = *key,
 		.base.attempted_at = bpf_ktime_get_boot_ns(),
 		.base.tid = (__u32)bpf_get_current_pid_tgid(),
@@ -317,7 +315,7 @@ static __noinline bool found(struct sock *sk, const struct ledger_key *key)
 {
 	struct unix_connection fresh = {
 		.cookie = bpf_get_socket_cookie(sk),
-		.born = unix_snapshot,
+		.born = snapshot_number,
 		.base.ledger = *key,
 		.base.opened_at = bpf_ktime_get_boot_ns(),
 		.base.attribution = ATTRIBUTION_SNAPSHOT,
@@ -331,7 +329,7 @@ static __noinline bool found(struct sock *sk, const struct ledger_key *key)
  * since the last look (opened). */
 __hidden void unix_adopt(struct sock *sk, struct sock *server_end, struct task_struct *holder)
 {
-	bool was_there = unix_snapshot <= 1 || unix_hooked;
+	bool was_there = snapshot_number <= 1 || unix_hooked;
 	struct unix_connection *conn;
 	struct ledger_key key;
 	struct totals *totals;

@@ -8,8 +8,6 @@
  */
 #include "unix.bpf.h"
 
-extern __u32 unix_snapshot;
-
 /* Set before load, see --unix. */
 const volatile __u32 unix_watching = 1;
 
@@ -107,7 +105,7 @@ int snapshot_unix_sockets(struct bpf_iter__bpf_sk_storage_map *ctx)
 	conn = sk && mark ? unix_find(*mark) : NULL;
 	if (!conn)
 		return 0;
-	conn->seen = unix_snapshot;
+	conn->seen = snapshot_number;
 	if (!backend_will_tell(conn, sk))
 		unix_settle(conn, sk);
 	if (conn->base.phase != PHASE_OPEN && conn->base.phase != PHASE_HELD)
@@ -132,7 +130,7 @@ int snapshot_unix_vanished(struct bpf_iter__bpf_map_elem *ctx)
 	struct unix_connection *value = ctx->value;
 	struct unix_connection *conn = value ? unix_find(value->cookie) : NULL;
 
-	if (conn && conn->born != unix_snapshot && conn->seen != unix_snapshot)
+	if (conn && conn->born != snapshot_number && conn->seen != snapshot_number)
 		unix_vanished(conn);
 	return 0;
 }

@@ -118,7 +118,7 @@ const struct argp_option options_rows[] = {
 	{0, 0, 0, 0, "Other:", 6},
 	{0, 'h', 0, OPTION_HIDDEN, 0, 6}, /* as --help */
 	{"check", KEY_CHECK, 0, 0, "can it run here? say what is missing and what mends it", 6},
-	{"ring-size", KEY_RING_SIZE, "BYTES", 0, "kernel buffer for details: 64K, 4M (default 4M)",
+	{"ring-size", KEY_RING_SIZE, "BYTES", 0, "kernel buffer for details: 64K, 4M (default 1M)",
 		6},
 	{"max-tracked", KEY_MAX_TRACKED, "N", 0,
 		"most processes counted one by one at once, about 450 bytes of kernel memory for "
@@ -360,7 +360,7 @@ char *options_help_filter(int key, const char *text, void *input)
 static const struct options defaults = {
 	.live = {.ports = {5432},
 		.port_count = 1,
-		.ring_size = 4 << 20,
+		.ring_size = 1 << 20,
 		.max_tracked = 16384,
 		.wire = true,
 		.redact = true,

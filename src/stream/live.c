@@ -27,32 +27,14 @@ __u64 live_now(void)
 	return clock_now(CLOCK_BOOTTIME);
 }
 
-static struct queued *queue_grow(struct live *live)
-{
-	if (live->queued == live->room) {
-		live->room = live->room ? live->room * 2 : 1024;
-		live->queue = xrealloc(live->queue, live->room * sizeof(*live->queue));
-	}
-	return &live->queue[live->queued++];
-}
-
 void live_push_owned(struct live *live, const union event *event, char *arena)
 {
-	struct queued *last = queue_grow(live);
-
-	last->event = *event;
-	last->arena = arena;
+	queue_put(&live->queue, event, sizeof(*event), arena);
 }
 
 void live_push(struct live *live, const void *record, size_t size)
 {
-	struct queued *last = queue_grow(live);
-
-	if (size > sizeof(last->event))
-		size = sizeof(last->event);
-	memcpy(&last->event, record, size);
-	memset((char *)&last->event + size, 0, sizeof(last->event) - size);
-	last->arena = NULL;
+	queue_put(&live->queue, record, size, NULL);
 }
 
 static struct known *known_find(struct live *live, const struct process_key *key)
@@ -138,13 +120,9 @@ static int live_next(struct stream *stream, union event *event)
 
 	free(live->arena);
 	live->arena = NULL;
-	if (live->taken == live->queued) {
-		live->taken = live->queued = 0;
-		return live->stopped ? -ENODATA : 0;
-	}
-	*event = live->queue[live->taken].event;
-	live->arena = live->queue[live->taken++].arena;
-	return 1;
+	if (queue_take(&live->queue, event, &live->arena))
+		return 1;
+	return live->stopped ? -ENODATA : 0;
 }
 
 int live_poll(struct stream *stream)
@@ -210,11 +188,9 @@ static void live_close(struct stream *stream)
 		HASH_DEL(live->known, known);
 		free(known);
 	}
-	while (live->taken < live->queued)
-		free(live->queue[live->taken++].arena);
 	live_servers_free(live);
 	free(live->arena);
-	free(live->queue);
+	queue_free(&live->queue);
 	free(live);
 }
 

@@ -10,6 +10,7 @@
 #include "base/hash.h"
 #include "pgleaktrace.skel.h"
 #include "stream/proc.h"
+#include "stream/queue.h"
 #include "stream/stream.h"
 
 enum pass {
@@ -39,11 +40,6 @@ struct known {
 	UT_hash_handle hh;
 };
 
-struct queued {
-	union event event;
-	char *arena; /* the event's strings */
-};
-
 struct live {
 	struct stream stream;
 	struct live_config config;
@@ -52,8 +48,7 @@ struct live {
 	struct ring_buffer *ring;
 	struct bpf_link *passes[PASSES];
 	struct known *known;
-	struct queued *queue;
-	size_t taken, queued, room;
+	struct queue queue;
 	char *arena;                 /* strings of the event handed out last */
 	struct host_server *servers; /* live_servers.c: by the process that listens */
 	__u32 snapshots;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * live_snapshot.c: one look at everything that is open, then the books. The rows are gathered
- * first, then the ring is emptied, then the rows follow: so that a row never speaks of a connection
- * whose opening is still in the ring.
+ * first, the ring emptied meanwhile and after the last, then the rows follow: so that a row never
+ * speaks of a connection whose opening is still in the ring.
  */
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -27,12 +27,13 @@ static int pass_run(struct live *live, enum pass pass, struct rows *rows)
 		return -errno;
 	do {
 		if (rows->used + 65536 > rows->size) {
-			rows->size = rows->size ? rows->size * 2 : 1 << 20;
+			rows->size = rows->size ? rows->size * 2 : 1 << 17;
 			rows->bytes = xrealloc(rows->bytes, rows->size);
 		}
 		n = read(fd, rows->bytes + rows->used, rows->size - rows->used);
 		if (n > 0)
 			rows->used += (size_t)n;
+		live_poll(&live->stream); /* a long look must not let it run full */
 	} while (n > 0 || (n < 0 && (errno == EINTR || errno == EAGAIN)));
 	n = n < 0 ? -errno : 0;
 	close(fd);
@@ -240,7 +241,7 @@ int live_snapshot(struct stream *stream)
 	struct rows rows = {0};
 	int error = 0;
 
-	live->skel->bss->unix_snapshot = ++live->snapshots;
+	live->skel->bss->snapshot_number = ++live->snapshots;
 	push_bracket(live, 1);
 	if (adopt) {
 		live->sockets_full = live->skel->bss->lost[2];
