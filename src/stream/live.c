@@ -73,7 +73,8 @@ void live_introduce(struct live *live, const struct process_key *key)
 
 	if (!key->pid || known_find(live, key))
 		return;
-	if (identity_from_proc(&identity, key, live->config.redact, live->config.source)) {
+	if (identity_from_proc(
+		    &identity, key, &live->brood, live->config.redact, live->config.source)) {
 		known_add(live, key)->unreadable = true;
 		live->unreadable++;
 		return;
@@ -95,7 +96,8 @@ static int on_record(void *context, void *data, size_t size)
 	struct identity identity;
 
 	if (head->kind == EVENT_PROCESS) {
-		identity_from_capture(&identity, data, live->config.redact, live->config.source);
+		identity_from_capture(
+			&identity, data, &live->brood, live->config.redact, live->config.source);
 		push_identity(live, &identity);
 		return 0;
 	}
@@ -127,8 +129,10 @@ static int live_next(struct stream *stream, union event *event)
 
 int live_poll(struct stream *stream)
 {
-	int n = ring_buffer__consume(((struct live *)stream)->ring);
+	struct live *live = (struct live *)stream;
+	int n = ring_buffer__consume(live->ring);
 
+	brood_forget(&live->brood);
 	return n < 0 ? n : 0;
 }
 
@@ -189,6 +193,7 @@ static void live_close(struct stream *stream)
 		free(known);
 	}
 	live_servers_free(live);
+	brood_forget(&live->brood);
 	free(live->arena);
 	queue_free(&live->queue);
 	free(live);

@@ -9,6 +9,7 @@
 
 #include "base/hash.h"
 #include "pgleaktrace.skel.h"
+#include "stream/identity.h"
 #include "stream/proc.h"
 #include "stream/queue.h"
 #include "stream/stream.h"
@@ -49,6 +50,7 @@ struct live {
 	struct bpf_link *passes[PASSES];
 	struct known *known;
 	struct queue queue;
+	struct brood brood;          /* of the processes introduced last */
 	char *arena;                 /* strings of the event handed out last */
 	struct host_server *servers; /* live_servers.c: by the process that listens */
 	__u32 snapshots;

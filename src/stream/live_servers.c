@@ -132,29 +132,29 @@ static void limits_read(struct host_server *server, int root, int data)
 	server_limits_read(&server->limits, &place);
 }
 
-static char *container_of(const struct process_key *key)
+static char *container_of(__u32 pid)
 {
-	struct identity identity;
-	char *container;
+	struct span container, unit;
+	char buffer[4096];
 
-	if (identity_from_proc(&identity, key, true, false))
+	if (proc_read(pid, "cgroup", buffer, sizeof(buffer)) <= 0)
 		return NULL;
-	container = identity.event.container ? xstrdup(identity.event.container) : NULL;
-	free(identity.arena);
-	return container;
+	cgroup_names(buffer, &container, &unit);
+	return container.at ? xmemdup(container.at, container.length) : NULL;
 }
 
 static void server_examine(struct host_server *server)
 {
-	__u32 pid = server->key.pid, parent;
+	struct proc_stat stat;
+	__u32 pid = server->key.pid;
 	int root = folder_open(pid, "root"), data = folder_open(pid, "cwd");
 
 	server->program = program_of(pid);
 	server->kind = server->program ? SERVER_RELAY : SERVER_UNKNOWN;
 	server->limits.max_connections = server->limits.reserved = -1;
-	server->container = container_of(&server->key);
+	server->container = container_of(pid);
 	if (is_postgres(server->program) && data >= 0 && owns_data(pid, data) &&
-		proc_is(&server->key, &parent)) {
+		!proc_stat_of(&server->key, &stat)) {
 		limits_read(server, root, data);
 		if (server->limits.version) {
 			server->kind = SERVER_POSTGRESQL;

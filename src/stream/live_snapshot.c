@@ -261,6 +261,7 @@ int live_snapshot(struct stream *stream)
 		push_rows(live, &rows);
 		error = push_ledgers(live);
 	}
+	brood_forget(&live->brood);
 	if (!error) {
 		push_losses(live);
 		push_bracket(live, 0);

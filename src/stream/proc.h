@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* proc.h: what /proc adds to an identity while the process still lives, and the fallback for one
- * the kernel could not capture. */
+/* proc.h: reading files of /proc; what they say is understood in proc_text.h. */
 #ifndef STREAM_PROC_H
 #define STREAM_PROC_H
 
@@ -8,27 +7,20 @@
 #include <sys/types.h>
 #include <pgleaktrace/event.h>
 
-/* An identity and the memory its strings live in. */
-struct identity {
-	struct event_process event;
-	char *arena;
-	size_t used, size;
-};
+#include "stream/proc_text.h"
 
-/* From the kernel's record; then /proc adds user, container, unit, ancestors and the client library;
- * `source`: the script's own files may be read for where it creates clients. */
-void identity_from_capture(
-	struct identity *out, const struct process_capture *capture, bool redact, bool source);
-
-/* From /proc alone; -ESRCH when no such process (pid and start time) is there. */
-int identity_from_proc(
-	struct identity *out, const struct process_key *key, bool redact, bool source);
-
-/* Reads up to size - 1 bytes of /proc/PID/NAME, NUL-terminated; -errno or the length. */
+/* Reads up to size - 1 bytes of /proc/PID/NAME, NUL-terminated; -errno or the length. Of files that
+ * the kernel writes in one piece: a read that gives less than was asked for is the last. */
 ssize_t proc_read(__u32 pid, const char *name, char *buffer, size_t size);
 
-/* Is it still this process, by pid and start time? Then who its parent is. */
-bool proc_is(const struct process_key *key, __u32 *parent);
+/* /proc/PID/stat; -ESRCH: no such process, or a zombie, which has no command line any more. */
+int proc_stat_read(__u32 pid, struct proc_stat *out);
+
+/* The same, if it is still this process, by pid and start time. */
+int proc_stat_of(const struct process_key *key, struct proc_stat *out);
+
+/* The inode of a namespace ("net", "pid"); 0: not known. */
+__u32 proc_namespace(__u32 pid, const char *name);
 
 /* Where cgroup2 is mounted; false: nowhere. */
 bool cgroup2_root(char *path, size_t size);

@@ -59,14 +59,15 @@ void cgroup_names(const char *text, struct span *container, struct span *unit)
 /* comm may hold spaces and brackets: the fields begin behind the last ')'. */
 bool stat_parse(struct proc_stat *out, const char *text)
 {
-	const char *at = strrchr(text, ')');
+	const char *name = strchr(text, '('), *at = strrchr(text, ')');
 	unsigned long long start, arg_start, env_end;
 	unsigned int parent;
 	int n;
 
 	memset(out, 0, sizeof(*out));
-	if (!at || at[1] != ' ')
+	if (!name || !at || at[1] != ' ')
 		return false;
+	snprintf(out->comm, sizeof(out->comm), "%.*s", (int)(at - name - 1), name + 1);
 	/* Fields 3 and 4, starttime (22), arg_start (48), env_end (51). */
 	n = sscanf(at + 2,
 		"%c %u %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu "

@@ -18,7 +18,8 @@ struct span {
 void cgroup_names(const char *text, struct span *container, struct span *unit);
 
 struct proc_stat {
-	char state; /* 'R', 'S', 'Z' … */
+	char comm[64]; /* of a kernel's thread; a process's has 15 */
+	char state;    /* 'R', 'S', 'Z' … */
 	__u32 parent;
 	__u64 start;              /* clock ticks since boot */
 	__u64 arg_start, env_end; /* 0: not told */

@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
+#include "stream/identity.h"
 #include "stream/proc.h"
 #include "stream/proc_text.h"
 
@@ -73,6 +74,24 @@ static void child_end(struct child *child)
 	waitpid(child->pid, NULL, 0);
 }
 
+/* Alone, as the first of its brood. */
+static int from_proc(struct identity *id, const struct process_key *key, bool redact)
+{
+	struct brood brood = {0};
+	int error = identity_from_proc(id, key, &brood, redact, true);
+
+	brood_forget(&brood);
+	return error;
+}
+
+static void from_capture(struct identity *id, const struct process_capture *capture)
+{
+	struct brood brood = {0};
+
+	identity_from_capture(id, capture, &brood, true, true);
+	brood_forget(&brood);
+}
+
 static void a_living_process(void **state)
 {
 	char *argv[] = {"cat", "-", "PGPASSWORD=secret", NULL};
@@ -80,7 +99,7 @@ static void a_living_process(void **state)
 	struct identity id;
 
 	(void)state;
-	assert_int_equal(identity_from_proc(&id, &child.key, true, true), 0);
+	assert_int_equal(from_proc(&id, &child.key, true), 0);
 	assert_string_equal(id.event.comm, "cat");
 	assert_string_equal(id.event.cwd, "/tmp");
 	assert_non_null(strstr(id.event.exe, "/cat"));
@@ -92,7 +111,7 @@ static void a_living_process(void **state)
 	assert_true(id.event.ancestor_count >= 1);
 	assert_int_equal(id.event.ancestors[0].pid, getpid());
 	free(id.arena);
-	assert_int_equal(identity_from_proc(&id, &child.key, false, false), 0);
+	assert_int_equal(from_proc(&id, &child.key, false), 0);
 	assert_memory_equal(
 		id.event.argv, "cat\0-\0PGPASSWORD=secret", sizeof("cat\0-\0PGPASSWORD=secret"));
 	free(id.arena);
@@ -105,19 +124,20 @@ static void another_of_the_same_pid(void **state)
 	struct child child = child_start("/", argv);
 	struct process_key other = child.key;
 	struct identity id;
-	__u32 parent;
+	struct proc_stat stat;
 
 	(void)state;
-	assert_true(proc_is(&child.key, &parent));
-	assert_int_equal(parent, getpid());
+	assert_int_equal(proc_stat_of(&child.key, &stat), 0);
+	assert_int_equal(stat.parent, getpid());
 	other.start += 1000000000ull;
-	assert_false(proc_is(&other, &parent));
-	assert_int_equal(identity_from_proc(&id, &other, true, true), -ESRCH);
+	assert_int_equal(proc_stat_of(&other, &stat), -ESRCH);
+	assert_int_equal(from_proc(&id, &other, true), -ESRCH);
 	kill(child.pid, SIGKILL);
 	waitid(P_PID, (id_t)child.pid, &(siginfo_t){0}, WEXITED | WNOWAIT);
-	assert_false(proc_is(&child.key, &parent)); /* a zombie has no command line */
+	/* A zombie has no command line. */
+	assert_int_equal(proc_stat_of(&child.key, &stat), -ESRCH);
 	child_end(&child);
-	assert_int_equal(identity_from_proc(&id, &child.key, true, true), -ESRCH);
+	assert_int_equal(from_proc(&id, &child.key, true), -ESRCH);
 }
 
 static void hostile_names_and_no_folder(void **state)
@@ -131,7 +151,7 @@ static void hostile_names_and_no_folder(void **state)
 	assert_non_null(mkdtemp(folder));
 	child = child_start(folder, argv);
 	assert_int_equal(rmdir(folder), 0);
-	assert_int_equal(identity_from_proc(&id, &child.key, true, true), 0);
+	assert_int_equal(from_proc(&id, &child.key, true), 0);
 	snprintf(want, sizeof(want), "%s (deleted)", folder);
 	assert_string_equal(id.event.cwd, want);
 	assert_string_equal(id.event.argv + 6, argv[2]);
@@ -144,14 +164,15 @@ static void brackets_and_blanks(void **state)
 {
 	char before[17];
 	struct process_key key;
-	__u32 parent;
+	struct proc_stat stat;
 
 	(void)state;
 	prctl(PR_GET_NAME, before);
 	prctl(PR_SET_NAME, ") Z 1 (x y");
 	key = key_of(getpid());
-	assert_true(proc_is(&key, &parent));
-	assert_int_equal(parent, getppid());
+	assert_int_equal(proc_stat_of(&key, &stat), 0);
+	assert_int_equal(stat.parent, getppid());
+	assert_string_equal(stat.comm, ") Z 1 (x y");
 	prctl(PR_SET_NAME, before);
 }
 
@@ -164,12 +185,57 @@ static void long_command_lines_are_cut_and_said(void **state)
 	(void)state;
 	memset(big, 'a', 100000);
 	child = child_start("/", argv);
-	assert_int_equal(identity_from_proc(&id, &child.key, true, true), 0);
+	assert_int_equal(from_proc(&id, &child.key, true), 0);
 	assert_int_equal(id.event.argv_truncated, 1);
 	assert_true(id.event.argv_length <= EVENT_ARGV);
 	free(id.arena);
 	free(big);
 	child_end(&child);
+}
+
+static void assert_same_ancestors(const struct identity *one, const struct identity *other)
+{
+	assert_int_equal(one->event.ancestor_count, other->event.ancestor_count);
+	for (__u32 i = 0; i < one->event.ancestor_count; i++) {
+		const struct ancestor *a = &one->event.ancestors[i],
+				      *b = &other->event.ancestors[i];
+
+		assert_int_equal(a->pid, b->pid);
+		assert_string_equal(a->comm, b->comm);
+		assert_int_equal(a->argv_length, b->argv_length);
+		assert_memory_equal(a->argv, b->argv, a->argv_length);
+	}
+}
+
+/* The second of a brood is told what was read for the first; another parent's is not. */
+static void a_brood_is_read_once(void **state)
+{
+	char *argv[] = {"cat", "-", NULL};
+	struct child first = child_start("/", argv), second = child_start("/tmp", argv);
+	struct process_key own = key_of(getpid());
+	struct identity alone, id;
+	struct brood brood = {0};
+
+	(void)state;
+	assert_int_equal(from_proc(&alone, &second.key, true), 0);
+	assert_true(alone.event.ancestor_count >= 1);
+	assert_int_equal(identity_from_proc(&id, &first.key, &brood, true, true), 0);
+	assert_int_equal(brood.parent, getpid());
+	free(id.arena);
+	assert_int_equal(identity_from_proc(&id, &second.key, &brood, true, true), 0);
+	assert_same_ancestors(&id, &alone);
+	assert_string_equal(id.event.user, alone.event.user);
+	assert_string_equal(id.event.cwd, "/tmp");
+	free(id.arena);
+	assert_int_equal(identity_from_proc(&id, &own, &brood, true, true), 0);
+	assert_int_equal(brood.parent, getppid());
+	assert_int_not_equal(id.event.ancestors[0].pid, getpid());
+	free(id.arena);
+	free(alone.arena);
+	brood_forget(&brood);
+	assert_null(brood.strings);
+	child_end(&first);
+	child_end(&second);
 }
 
 /* What the kernel captured stands, although the process is gone. */
@@ -192,7 +258,7 @@ static void a_capture_of_a_process_that_is_gone(void **state)
 	at = mempcpy(at, cwd, c->cwd_length = sizeof(cwd));
 	mempcpy(at, exe, c->exe_length = sizeof(exe));
 	c->cwd_whole = c->exe_whole = 1;
-	identity_from_capture(&id, c, true, true);
+	from_capture(&id, c);
 	assert_string_equal(id.event.comm, "0123456789abcdef");
 	assert_memory_equal(id.event.argv, argv, sizeof(argv));
 	assert_int_equal(id.event.argv_truncated, 1);
@@ -203,7 +269,7 @@ static void a_capture_of_a_process_that_is_gone(void **state)
 	free(id.arena);
 	c->argv_length = c->argv_full = 0;
 	c->cwd_whole = c->exe_whole = 0;
-	identity_from_capture(&id, c, true, true);
+	from_capture(&id, c);
 	assert_string_equal(id.event.argv, ""); /* nothing known, and said so */
 	assert_null(id.event.cwd);
 	free(id.arena);
@@ -228,6 +294,7 @@ int main(void)
 		cmocka_unit_test(hostile_names_and_no_folder),
 		cmocka_unit_test(brackets_and_blanks),
 		cmocka_unit_test(long_command_lines_are_cut_and_said),
+		cmocka_unit_test(a_brood_is_read_once),
 		cmocka_unit_test(a_capture_of_a_process_that_is_gone),
 		cmocka_unit_test(where_cgroups_are),
 	};
