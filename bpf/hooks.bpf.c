@@ -59,9 +59,7 @@ int BPF_PROG(hook_sock_destroy, struct sock *sk)
 /* Every packet of the host comes here: those of other ports must be gone at once, without a helper. */
 static struct bpf_sock *packet_owner(struct __sk_buff *skb)
 {
-	if (!port_watched((__u16)bpf_ntohl(skb->remote_port)) || !skb->sk)
-		return NULL;
-	return bpf_sk_fullsock(skb->sk);
+	return port_watched((__u16)bpf_ntohl(skb->remote_port)) ? skb->sk : NULL;
 }
 
 /* What this host sends and receives, at the root of cgroup2: of clients of a watched port, the first
