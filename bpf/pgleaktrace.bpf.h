@@ -14,7 +14,8 @@
  *   path.bpf.c        a path's components
  *   wire.bpf.c        what both ends say until the session has started, and the client's last word;
  *                     owns: wires. wire_parse.h is the protocol, the same in the tests
- *   snapshot.bpf.c    one look at all that is open        owns: listeners, snapshot_number
+ *   snapshot.bpf.c    one look at all that is open        owns: listeners and their
+ *                                                             marks, the numbers of looks
  *   unix*.bpf.c       the same for unix sockets           see unix.bpf.h
  *   output.bpf.c      the way to user space               owns: events, lost
  */
@@ -60,7 +61,7 @@ struct connection {
 	__u16 attribution;
 	__u8 untracked; /* 1: the ledgers were full when it began */
 	__u8 unused;
-	__u64 seen; /* number of the snapshot that told of it last */
+	__u64 seen; /* number of the pass that told of it last */
 	char comm[EVENT_COMM];
 	__u64 tail;		      /* the client's last five bytes */
 	__u32 client_next, server_next; /* sequence numbers of each side's next byte */
@@ -88,6 +89,7 @@ void connection_transition(struct sock *sk, int oldstate, int newstate);
 void connection_called_back(struct sock *sk, int oldstate, int newstate);
 void connection_destroyed(struct sock *sk);
 struct connection *connection_of(struct sock *sk);
+extern __u32 adopting;
 void connection_adopt(struct sock *sk, struct task_struct *holder);
 void connection_repair(struct sock *sk, struct connection *conn);
 struct connection *connection_of_packet(struct bpf_sock *sk);

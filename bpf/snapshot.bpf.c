@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 /*
- * snapshot.bpf.c: one look at everything that is open now, in every network namespace. Three
- * passes, each an iterator that user space reads to its end:
+ * snapshot.bpf.c: one look at everything that is open now, in every network namespace. Passes, each
+ * an iterator that user space reads to its end:
  *
- *   snapshot_listeners  which (namespace, port) pairs listen: their sockets are servers' ends
  *   snapshot_files      adopts what is not known yet; one EVENT_HOLDER per descriptor of a client,
  *                       and with the first of an established one its EVENT_SOCKET; one struct
  *                       server_capture per descriptor of a server
+ *   snapshot_listeners  only if one could not be told a client from a server's end: which (namespace,
+ *                       port) pairs listen; then snapshot_files once more
  *   snapshot_sockets    the other EVENT_SOCKETs: of connections in another state, which may have to
  *                       be repaired, or without a descriptor, in flight between two processes. This
  *                       iterator begins anew at each read(): it had better have little to say
@@ -14,16 +15,20 @@
 #include "pgleaktrace.bpf.h"
 #include "unix.bpf.h"
 
-/* Number of the snapshot that runs or ran last. Set by src/stream/live_snapshot.c. */
+/* Set by src/stream/live_snapshot.c: the number of the snapshot that runs or ran last, and of the pass
+ * over the files, which may be taken twice; 1: snapshot_listeners has run. */
 __u32 snapshot_number = 0;
+__u32 snapshot_pass = 0;
+__u32 listeners_known = 0;
+/* Set here to 1: it should run. */
+__u32 listeners_wanted = 0;
 
 struct listener {
 	__u32 netns;
 	__u32 port;
 };
 
-/* Inserted: snapshot_listeners. Deleted: src/stream/live.c, before the pass. Read: is_server_end().
- * Full: a server's end on a watched *client* port could be adopted by mistake; 16384 listening
+/* Inserted: snapshot_listeners. Deleted: never. Read: is_server_end(). Full: a server's end on a watched *client* port could be adopted by mistake; 16384 listening
  * ports make that remote. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -73,11 +78,27 @@ int snapshot_listeners(struct bpf_iter__task_file *ctx)
 	return 0;
 }
 
+/* Did connect() choose the port? inet_hash_connect() leaves its mark in the port's bucket, and stays
+ * out of those that bind() has taken. */
+static bool port_is_connects(struct sock *sk)
+{
+	struct inet_bind_bucket *bucket =
+		BPF_CORE_READ((struct inet_connection_sock *)sk, icsk_bind_hash);
+
+	return bucket && BPF_CORE_READ(bucket, fastreuse) < 0;
+}
+
 /* An accepted socket shares its port with the listener it came from. */
 static bool is_server_end(struct sock *sk)
 {
 	struct listener key;
 
+	if (port_is_connects(sk))
+		return false;
+	if (!listeners_known) {
+		listeners_wanted = 1;
+		return true;
+	}
 	listener_of(sk, &key);
 	return bpf_map_lookup_elem(&listeners, &key) != NULL;
 }
@@ -181,7 +202,7 @@ static __noinline void write_socket(struct seq_file *seq, struct sock *sk, struc
 		event.last_received = when(tcp->inet_conn.icsk_ack.lrcvtime, event.head.time);
 	}
 	if (!bpf_seq_write(seq, &event, sizeof(event)))
-		conn->seen = snapshot_number;
+		conn->seen = snapshot_pass;
 }
 
 static void tcp_client_end(
@@ -190,13 +211,13 @@ static void tcp_client_end(
 	struct connection *conn;
 
 	conn = connection_of(sk);
-	if (!conn && !is_server_end(sk)) {
+	if (!conn && adopting && !is_server_end(sk)) {
 		connection_adopt(sk, task);
 		conn = connection_of(sk);
 	}
 	if (!conn || conn->phase == PHASE_ENDED || conn->phase == PHASE_NONE)
 		return;
-	if (write_holder(ctx, task, conn->cookie) && conn->seen != snapshot_number &&
+	if (write_holder(ctx, task, conn->cookie) && conn->seen != snapshot_pass &&
 		conn->phase == PHASE_OPEN && sk->__sk_common.skc_state == TCP_ESTABLISHED)
 		write_socket(ctx->meta->seq, sk, conn);
 }
@@ -235,7 +256,7 @@ int snapshot_sockets(struct bpf_iter__bpf_sk_storage_map *ctx)
 	if (!sk)
 		return 0;
 	conn = connection_of(sk); /* not ctx->value: 6.1 lets that only be read */
-	if (!conn || conn->seen == snapshot_number)
+	if (!conn || conn->seen == snapshot_pass)
 		return 0;
 	connection_repair(sk, conn);
 	if (conn->phase != PHASE_ENDED && conn->phase != PHASE_NONE)

@@ -4,10 +4,15 @@ is a failure, whatever became of the program's exit status.
 """
 
 import os
+import signal
 
 import pytest
 
 IN_CI = os.environ.get("CI") == "true"
+
+# A shell that puts a job in the background lets it ignore SIGINT, and what it starts inherits that:
+# Ctrl-C is part of what is tested.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -59,8 +59,12 @@ struct inet_sock { /* connection.bpf.c: the local port, still set when skc_num i
 	struct sock sk;
 	__be16 inet_sport;
 };
+struct inet_bind_bucket { /* snapshot.bpf.c: how its port was taken */
+	signed char fastreuse;
+};
 struct inet_connection_sock { /* snapshot.bpf.c: time of last receive, jiffies */
 	struct inet_sock icsk_inet;
+	struct inet_bind_bucket *icsk_bind_hash;
 	struct {
 		__u32 lrcvtime;
 	} icsk_ack;

@@ -40,6 +40,28 @@ static int pass_run(struct live *live, enum pass pass, struct rows *rows)
 	return (int)n;
 }
 
+/* A client that has called bind() before connect() looks like a server's end that has accepted from a
+ * watched port: then it must be known who listens. */
+static int pass_files(struct live *live, struct rows *rows)
+{
+	int error;
+
+	live->skel->bss->snapshot_pass++;
+	error = pass_run(live, PASS_FILES, rows);
+	if (error || !live->skel->bss->listeners_wanted)
+		return error;
+	rows->used = 0;
+	error = pass_run(live, PASS_LISTENERS, rows);
+	if (error)
+		return error;
+	live->skel->bss->listeners_wanted = 0;
+	live->skel->bss->listeners_known = 1;
+	live->skel->bss->snapshot_pass++;
+	error = pass_run(live, PASS_FILES, rows);
+	live->skel->bss->listeners_known = 0;
+	return error;
+}
+
 /* Rows of servers wait: who is a postmaster shows only when all are known. */
 static void push_rows(struct live *live, const struct rows *rows)
 {
@@ -239,17 +261,15 @@ int live_snapshot(struct stream *stream)
 	struct live *live = (struct live *)stream;
 	bool adopt = live->skel->bss->adopting || live->skel->bss->lost[2] > live->sockets_full;
 	struct rows rows = {0};
-	int error = 0;
+	int error;
 
 	live->skel->bss->snapshot_number = ++live->snapshots;
 	push_bracket(live, 1);
 	if (adopt) {
 		live->sockets_full = live->skel->bss->lost[2];
-		error = pass_run(live, PASS_LISTENERS, &rows);
 		live->skel->bss->adopting = 1;
 	}
-	if (!error)
-		error = pass_run(live, PASS_FILES, &rows);
+	error = pass_files(live, &rows);
 	live->skel->bss->adopting = 0;
 	if (!error)
 		error = pass_run(live, PASS_SOCKETS, &rows);

@@ -133,6 +133,33 @@ def test_adopted_500(sink, port):
         expect(report.process(leaker.pid), adopted=500, abandoned=500)
 
 
+def test_adopted_with_a_port_of_its_own_choice(sink, port):
+    """bind() before connect(): told from a server's end, which has the same look, by who listens."""
+    with tool("leaker", "-n", 3, "-b", port + 100, "-H", LOCAL, port) as bound, \
+            tool("leaker", "-n", 4, "-H", LOCAL, port) as free:
+        truth = bound.said()["ports"] + free.said()["ports"]
+        with Tracer(port) as tracer:
+            report = tracer.stop()
+        bound.finish()
+        free.finish()
+    expect(report.process(bound.pid), adopted=3, open=3)
+    expect(report.process(free.pid), adopted=4, open=4)
+    connections = report.connections("open")
+    assert sorted(c["local_port"] for c in connections) == sorted(truth)
+    assert all(len(c["holders"]) == 1 for c in connections)
+
+
+def test_a_server_s_end_is_not_adopted(port):
+    """Its client's port is the watched one."""
+    with Sink(port + 1) as other, tool("leaker", "-n", 1, "-b", port, "-H", LOCAL, port + 1) as leaker:
+        assert leaker.said()["ports"] == [port]
+        with Tracer(port) as tracer:
+            report = tracer.stop()
+        leaker.finish()
+        other.finish_said()
+    assert report.scripts == []
+
+
 def test_one_look(sink, port):
     with tool("leaker", "-n", 7, "-H", LOCAL, port) as leaker:
         leaker.said()
