@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -278,11 +279,18 @@ static void a_capture_of_a_process_that_is_gone(void **state)
 
 static void where_cgroups_are(void **state)
 {
-	char path[4096], none[1];
+	char path[4096], below[4200], none[1];
 
 	(void)state;
-	if (cgroup2_root(path, sizeof(path)))
+	if (cgroup2_root(path, sizeof(path))) {
 		assert_int_equal(path[0], '/');
+		snprintf(below, sizeof(below), "%s/pgleaktrace-test-%d", path, getpid());
+		if (!mkdir(below, 0700)) { /* what a cgroup namespace would have for its root */
+			assert_false(cgroup2_is_whole(below));
+			rmdir(below);
+		}
+	}
+	assert_false(cgroup2_is_whole("/nowhere"));
 	assert_false(cgroup2_root(none, sizeof(none)));
 }
 
