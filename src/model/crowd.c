@@ -36,6 +36,13 @@ static struct crowd *crowd_get(struct model *model, const char *name)
 	return crowd;
 }
 
+static void crowd_free(struct model *model, struct crowd *crowd)
+{
+	HASH_DEL(model->crowds, crowd);
+	free(crowd->name);
+	free(crowd);
+}
+
 static void crowd_change(struct crowd *crowd, __s64 by)
 {
 	crowd->open += by;
@@ -68,13 +75,42 @@ void crowds_change(struct model *model, const struct ledger_key *key, __s64 by)
 		crowd_busy(script, process, by);
 }
 
+static void keep(struct model *model, const char *name)
+{
+	struct crowd *crowd = (struct crowd *)crowd_find(model, name);
+
+	if (crowd)
+		crowd->kept = true;
+}
+
+void crowds_sweep(struct model *model)
+{
+	struct process *p, *next_process;
+	struct ledger *ledger, *next_ledger;
+	struct crowd *crowd, *next;
+	char server[80];
+
+	HASH_ITER (hh, model->crowds, crowd, next)
+		crowd->kept = false;
+	keep(model, "?");
+	HASH_ITER (hh, model->ledgers, ledger, next_ledger) {
+		server_crowd_name(server, sizeof(server), &ledger->key.server);
+		keep(model, server);
+	}
+	HASH_ITER (hh, model->processes, p, next_process) {
+		if (p->identified)
+			keep(model, p->name.script);
+	}
+	HASH_ITER (hh, model->crowds, crowd, next) {
+		if (!crowd->kept)
+			crowd_free(model, crowd);
+	}
+}
+
 void crowds_free(struct model *model)
 {
 	struct crowd *crowd, *next;
 
-	HASH_ITER (hh, model->crowds, crowd, next) {
-		HASH_DEL(model->crowds, crowd);
-		free(crowd->name);
-		free(crowd);
-	}
+	HASH_ITER (hh, model->crowds, crowd, next)
+		crowd_free(model, crowd);
 }

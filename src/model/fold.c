@@ -6,6 +6,10 @@
  * a process was part of, by whatever grouping or filter but pid and command line, stays as it was.
  * A fold has what no process has: pid 0 and a number as its `exec`.
  *
+ * Names may be new with each run, and so may folds: of too many, those that nobody has joined for the
+ * longest are folded once more, into one that is called "~other" for each set of servers. Only the
+ * rows by server stay as they were then, and all sums.
+ *
  * Not folded is who may still be told of: by open books, a connection or a backend that is kept.
  */
 #include <assert.h>
@@ -14,6 +18,8 @@
 
 #include "base/mem.h"
 #include "model/state.h"
+
+#define OTHER "~other"
 
 struct fold {
 	struct process *process;
@@ -51,13 +57,11 @@ static void need_openers(const struct model *model, const struct backend *backen
 			need(model, &backends[i].opener.process);
 }
 
-/* Finds the books of each process, and who is still needed. */
-static void mark(const struct model *model)
+/* Finds the books of each process, and whose are open. */
+static void find_books(const struct model *model)
 {
 	struct process *p, *next;
 	struct ledger *l, *next_ledger;
-	struct connection *c, *next_conn;
-	struct instance *i, *next_instance;
 
 	HASH_ITER (hh, model->processes, p, next) {
 		p->books = NULL;
@@ -72,6 +76,15 @@ static void mark(const struct model *model)
 		if (!is_settled(l))
 			p->needed = true;
 	}
+}
+
+/* And who is needed though its books are closed. */
+static void mark(const struct model *model)
+{
+	struct connection *c, *next_conn;
+	struct instance *i, *next_instance;
+
+	find_books(model);
 	HASH_ITER (hh, model->connections, c, next_conn)
 		need(model, &c->ledger.process);
 	for (c = model->ended_first; c; c = c->next_ended)
@@ -171,11 +184,12 @@ static struct process *fold_begin(struct folding *f, const struct process *first
 	struct event_process e = first->identity;
 
 	e.process = (struct process_key){.exec = ++f->last};
-	e.folded = 1;
+	e.folded = first->folded ? first->folded : 1;
 	apply_process(f->model, &e);
 	return state_process(f->model, &e.process);
 }
 
+/* The fold of those that are like `p`; it stands for `p` too from here on. */
 static struct process *fold_of(struct folding *f, const struct process *p)
 {
 	size_t length;
@@ -185,12 +199,14 @@ static struct process *fold_of(struct folding *f, const struct process *p)
 
 	HASH_FIND(hh, f->folds, name, length, fold);
 	if (fold) {
-		fold->process->folded++;
+		process = fold->process;
+		process->folded += p->folded ? p->folded : 1;
 		free(name);
-		return fold->process;
+	} else {
+		process = fold_begin(f, p);
+		fold_add(f, process, name, length);
 	}
-	process = fold_begin(f, p);
-	fold_add(f, process, name, length);
+	process->gone_in = f->model->snapshots;
 	return process;
 }
 
@@ -206,24 +222,41 @@ static void ledger_move(struct model *model, const struct ledger *from, const st
 	totals_add(&ledger->counted, &from->counted);
 }
 
-/* One that never connected leaves nothing. */
-static void fold_one(struct folding *f, struct process *p)
+/* Its books go to `to`, and it goes; NULL: it never connected, and leaves nothing. */
+static void hand_over(struct model *model, struct process *p, const struct process *to)
 {
-	struct process *to = server_count(p) ? fold_of(f, p) : NULL;
 	struct ledger *next;
 
 	for (struct ledger *l = p->books; l; l = next) {
 		next = l->next_book;
 		if (!ledger_is_empty(l)) {
 			assert(to);
-			ledger_move(f->model, l, to);
+			ledger_move(model, l, to);
 		}
-		HASH_DEL(f->model->ledgers, l);
+		HASH_DEL(model->ledgers, l);
 		free(l);
 	}
-	HASH_DEL(f->model->processes, p);
+	model->gone_count -= !p->folded;
+	HASH_DEL(model->processes, p);
 	process_free(p);
-	f->model->gone_count--;
+}
+
+static bool is_other(const struct process *p)
+{
+	return p->folded && p->identity.comm && !strcmp(p->identity.comm, OTHER);
+}
+
+/* What all have in common that have nothing in common but their servers. */
+static struct process *other_of(struct folding *f, const struct process *p)
+{
+	struct process other = {
+		.identity = {.comm = OTHER, .user = OTHER, .container = OTHER, .uid = (__u32)-1},
+		.identified = true,
+		.name.script = (char *)OTHER,
+		.folded = p->folded,
+		.books = p->books};
+
+	return fold_of(f, &other);
 }
 
 static int by_going(const void *a, const void *b)
@@ -235,7 +268,27 @@ static int by_going(const void *a, const void *b)
 	return process_key_order(&x->key, &y->key);
 }
 
-void fold_gone(struct model *model, size_t most)
+static void fold_kinds(struct folding *f, size_t most)
+{
+	size_t n = 0;
+	struct process **folds = xcalloc(HASH_COUNT(f->folds) + 1, sizeof(*folds));
+	struct fold *fold, *next;
+
+	HASH_ITER (hh, f->folds, fold, next) {
+		if (!is_other(fold->process))
+			folds[n++] = fold->process;
+	}
+	if (n > most + most / 10) {
+		find_books(f->model);
+		qsort(folds, n, sizeof(*folds), by_going);
+		for (size_t i = 0; i < n - most; i++)
+			hand_over(f->model, folds[i], other_of(f, folds[i]));
+		crowds_sweep(f->model);
+	}
+	free(folds);
+}
+
+void fold_gone(struct model *model, size_t most, size_t kinds)
 {
 	struct folding f = {.model = model};
 	struct process **gone, *p, *next;
@@ -256,7 +309,8 @@ void fold_gone(struct model *model, size_t most)
 	if (n)
 		folds_find(&f);
 	for (size_t i = 0; i < n; i++)
-		fold_one(&f, gone[i]);
+		hand_over(model, gone[i], server_count(gone[i]) ? fold_of(&f, gone[i]) : NULL);
+	fold_kinds(&f, kinds);
 	folds_free(&f);
 	free(gone);
 }

@@ -53,7 +53,7 @@ void apply_snapshot(struct model *model, const struct event_snapshot *e)
 	}
 	snapshot_ends(model, e->head.time);
 	series_sweep(model);
-	fold_gone(model, GONE_MOST);
+	fold_gone(model, GONE_MOST, KINDS_MOST);
 }
 
 /* Of what the books hold open some ended unseen, never more than they hold: in a storm two looks can

@@ -15,6 +15,8 @@
 #define ENDED_MOST 10000
 /* Gone processes that are kept one by one; older ones are folded (fold.c). */
 #define GONE_MOST  10000
+/* Folds: kinds of gone processes; of more, those not joined for the longest become "~other". */
+#define KINDS_MOST 10000
 
 struct process {
 	struct process_key key;
@@ -24,7 +26,7 @@ struct process {
 	struct script_name name;
 	char *wrapper;
 	bool gone;
-	__u32 gone_in; /* model.snapshots when it went */
+	__u32 gone_in; /* model.snapshots when it went; of a fold: when the last one joined */
 	__s32 exit_code;
 	__u64 folded;         /* gone processes it stands for, `identity` is one's; 0: itself */
 	__s64 open;           /* event by event: for its crowd's `busy` */
@@ -125,6 +127,7 @@ struct home {
 /* How many connections of a script, or to a server, are open, event by event: for its peak. */
 struct crowd {
 	char *name; /* the script, or what server_crowd_name() writes */
+	bool kept;  /* by a sweep: a process or ledger has its name */
 	__s64 open, peak;
 	__s64 busy, busy_peak; /* of a script: processes with an open connection */
 	UT_hash_handle hh;
@@ -221,6 +224,7 @@ void crowds_change(struct model *model, const struct ledger_key *key, __s64 by);
 const struct crowd *crowd_find(const struct model *model, const char *name);
 /* A server's key as text that no script can have. */
 void server_crowd_name(char *out, size_t size, const struct server_key *key);
+void crowds_sweep(struct model *model); /* those that nobody names any more go */
 void crowds_free(struct model *model);
 
 /* place.c: the path of a unix server; NULL: TCP, or not told yet. */
@@ -255,8 +259,9 @@ void servers_free(struct model *model);
 struct instance *state_instance(const struct model *model, const struct server_key *key);
 bool backend_takes_slot(const struct instance *instance, const struct backend *backend);
 
-/* fold.c: a snapshot has ended: of the gone, all but the last `most` become folds. */
-void fold_gone(struct model *model, size_t most);
+/* fold.c: a snapshot has ended: of the gone, all but the last `most` become folds, of at most `kinds`
+ * kinds. */
+void fold_gone(struct model *model, size_t most, size_t kinds);
 
 /* filter.c: does a query without its grouping and sorting want this ledger shown? */
 bool query_wants_server(const struct query *query, const struct server_key *key);

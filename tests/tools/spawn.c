@@ -44,7 +44,7 @@ static _Noreturn void job_exec(const struct plan *plan, int number)
 	snprintf(opened, sizeof(opened), "%d", job->opened);
 	snprintf(closed, sizeof(closed), "%d", job->closed);
 	dup2(null, STDOUT_FILENO);
-	execl(plan->leaker, "leaker", "-T", tag, "-n", opened, "-c", closed, "-e", job_end(number),
+	execl(plan->leaker, basename(plan->leaker), "-T", tag, "-n", opened, "-c", closed, "-e", job_end(number),
 		plan->host, plan->port, (char *)NULL);
 	_exit(127);
 }

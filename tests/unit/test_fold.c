@@ -207,10 +207,10 @@ static struct model *few(void)
 		tell_books(model, pid, 5432);
 	}
 	tell_look(model);
-	fold_gone(model, 10);
+	fold_gone(model, 10, KINDS_MOST);
 	assert_int_equal(HASH_COUNT(model->processes), 30); /* a whole snapshot must pass */
 	tell_look(model);
-	fold_gone(model, 10);
+	fold_gone(model, 10, KINDS_MOST);
 	return model;
 }
 
@@ -268,6 +268,96 @@ static void no_series_counts_twice(void **state)
 	model_free(model);
 }
 
+/* As few(), but each of a script of its own: all but 10 are folded, into at most `kinds` kinds. */
+static struct model *few_kinds(size_t kinds)
+{
+	union event session = {.session = {.head = {EVENT_SESSION, 0, 1}, .host = "db"}};
+	struct model *model = model_new();
+
+	model_apply(model, &session);
+	for (__u32 pid = 1; pid <= 30; pid++) {
+		char script[20];
+
+		snprintf(script, sizeof(script), "job-%02u.js", pid);
+		tell_process(model, pid, 0, script);
+		tell_exit(model, pid);
+		tell_books(model, pid, pid == 4 ? 5433 : 5432);
+	}
+	tell_look(model);
+	tell_look(model);
+	fold_gone(model, 10, kinds);
+	return model;
+}
+
+static const struct group_row *group_of(const struct snapshot *s, const char *name)
+{
+	for (size_t i = 0; i < s->group_count; i++)
+		if (!strcmp(s->groups[i].name, name))
+			return &s->groups[i];
+	return NULL;
+}
+
+/* 15 of the 20 kinds are too many: the longest gone. One of them had another server. */
+static void check_other(const struct model *model, const struct model *whole)
+{
+	struct query by_server = {.group_by = GROUP_SERVER, .no_series = true};
+	struct snapshot *s = model_snapshot(model, &everything);
+	struct snapshot *w = model_snapshot(whole, &everything);
+	const struct group_row *other = group_of(s, "~other");
+
+	assert_int_equal(s->group_count, 16);
+	assert_non_null(other);
+	assert_int_equal(other->process_count, 2);
+	assert_int_equal(other->process_total, 15);
+	assert_int_equal(other->counts.opened, 15 * 7);
+	assert_null(group_of(s, "job-15.js"));
+	assert_non_null(group_of(s, "job-16.js"));
+	check_counts(&s->counts, &w->counts);
+	snapshot_free(s);
+	snapshot_free(w);
+	check_query(model, whole, &by_server);
+}
+
+static void too_many_kinds_are_folded_once_more(void **state)
+{
+	struct model *model = few_kinds(5), *whole = few_kinds(KINDS_MOST);
+	struct model *copy = model_copy(model);
+	struct snapshot *s = model_snapshot(model, &everything);
+
+	(void)state;
+	assert_int_equal(s->series_count, 30); /* whose labels stay for their hour */
+	snapshot_free(s);
+	check_other(model, whole);
+	check_other(copy, whole);
+	model_free(copy);
+	model_free(whole);
+	model_free(model);
+}
+
+/* Those that come later join the "~other" that is there, in the order of their going. */
+static void a_model_of_ever_new_names_does_not_grow(void **state)
+{
+	struct model *model = few_kinds(5);
+
+	(void)state;
+	for (__u32 pid = 31; pid <= 500; pid++) {
+		char script[20];
+
+		snprintf(script, sizeof(script), "job-%02u.js", pid);
+		tell_process(model, pid, 0, script);
+		crowds_change(model, &(struct ledger_key){.process = ledger_of(pid, 0).process}, 1);
+		tell_exit(model, pid);
+		tell_books(model, pid, 5432);
+		tell_look(model);
+		fold_gone(model, 10, 5);
+		/* 10 + 1 gone, the last of a whole snapshot, 5 kinds, ~other for two servers */
+		assert_true(HASH_COUNT(model->processes) <= 11 + 2 + 5 + 2);
+		assert_true(HASH_COUNT(model->ledgers) <= HASH_COUNT(model->processes));
+	}
+	assert_true(HASH_COUNT(model->crowds) <= HASH_COUNT(model->processes));
+	model_free(model);
+}
+
 /* Books that the kernel has not closed yet are not moved. */
 static void open_books_are_kept(void **state)
 {
@@ -283,7 +373,7 @@ static void open_books_are_kept(void **state)
 	tell_exit(model, 1);
 	tell_look(model);
 	tell_look(model);
-	fold_gone(model, 0);
+	fold_gone(model, 0, KINDS_MOST);
 	assert_non_null(state_process(model, &key));
 	model_free(model);
 }
@@ -314,6 +404,8 @@ int main(void)
 		cmocka_unit_test(two_users_of_a_script_are_two_folds),
 		cmocka_unit_test(who_has_a_kept_connection_is_kept),
 		cmocka_unit_test(no_series_counts_twice),
+		cmocka_unit_test(too_many_kinds_are_folded_once_more),
+		cmocka_unit_test(a_model_of_ever_new_names_does_not_grow),
 		cmocka_unit_test(open_books_are_kept),
 		cmocka_unit_test(a_question_by_pid_or_command_line_keeps_all),
 	};
