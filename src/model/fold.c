@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/texts.h"
 #include "model/state.h"
 
 #define OTHER "~other"
@@ -130,7 +131,7 @@ static char *name_of(const struct process *p, size_t *length)
 	put(&to, &e->uid, sizeof(e->uid));
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		*to++ = texts[i] ? '=' : '-';
-		copy_text(&to, texts[i]);
+		text_put(&to, texts[i]);
 	}
 	servers = to;
 	for (const struct ledger *l = p->books; l; l = l->next_book)

@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/texts.h"
 #include "model/state.h"
 
 static void apply_loss(struct model *model, const struct event_loss *e)
@@ -30,15 +31,12 @@ static void apply_loss(struct model *model, const struct event_loss *e)
 
 static void apply_session(struct model *model, const struct event_session *e)
 {
-	char *to;
+	struct event_session *own = &model->session;
 
 	free(model->session_texts);
-	model->session_texts = to =
-		xcalloc(1, text_room(e->host) + text_room(e->kernel) + text_room(e->version) + 1);
-	model->session = *e;
-	model->session.host = copy_text(&to, e->host);
-	model->session.kernel = copy_text(&to, e->kernel);
-	model->session.version = copy_text(&to, e->version);
+	*own = *e;
+	model->session_texts =
+		texts_keep((const char **const[]){&own->host, &own->kernel, &own->version, NULL});
 	model->started = e->head.time;
 	model->has_session = true;
 }

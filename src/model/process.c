@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/texts.h"
 #include "model/state.h"
 
 struct process *state_process(const struct model *model, const struct process_key *key)
@@ -33,43 +34,6 @@ struct process *process_get(struct model *model, const struct process_key *key)
 	process->key = *key;
 	HASH_ADD(hh, model->processes, key, sizeof(process->key), process);
 	return process;
-}
-
-const char *copy_text(char **to, const char *text)
-{
-	size_t n = text ? strlen(text) + 1 : 0;
-	char *at = *to;
-
-	if (!text)
-		return NULL;
-	memcpy(at, text, n);
-	*to += n;
-	return at;
-}
-
-size_t text_room(const char *text)
-{
-	return text ? strlen(text) + 1 : 0;
-}
-
-/* An identity's plain texts; argv and the ancestors' have a length of their own. */
-static const size_t identity_texts[] = {
-	offsetof(struct event_process, comm),
-	offsetof(struct event_process, cwd),
-	offsetof(struct event_process, exe),
-	offsetof(struct event_process, user),
-	offsetof(struct event_process, container),
-	offsetof(struct event_process, unit),
-	offsetof(struct event_process, library),
-	offsetof(struct event_process, library_sign),
-	offsetof(struct event_process, library_config),
-	offsetof(struct event_process, source),
-};
-#define IDENTITY_TEXTS (sizeof(identity_texts) / sizeof(identity_texts[0]))
-
-static const char **identity_text(struct event_process *e, size_t i)
-{
-	return (const char **)(void *)((char *)e + identity_texts[i]);
 }
 
 static size_t identity_room(const struct event_process *e)
@@ -103,12 +67,12 @@ static void identity_keep(struct process *process, const struct event_process *e
 	*own = *e;
 	own->argv = copy_argv(&to, e->argv, e->argv_length);
 	for (size_t i = 0; i < IDENTITY_TEXTS; i++)
-		*identity_text(own, i) = copy_text(&to, *identity_text(own, i));
+		*identity_text(own, i) = text_put(&to, *identity_text(own, i));
 	for (__u32 i = 0; i < e->ancestor_count; i++) {
 		struct ancestor *a = &own->ancestors[i];
 
 		a->argv = copy_argv(&to, a->argv, a->argv_length);
-		a->comm = copy_text(&to, a->comm);
+		a->comm = text_put(&to, a->comm);
 	}
 	process->identified = true;
 }

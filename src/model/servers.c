@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "base/mem.h"
+#include "base/texts.h"
 #include "model/state.h"
 
 #define TCP_ESTABLISHED 1
@@ -23,7 +24,7 @@ static struct instance *instance_find(const struct model *model, const struct pr
 void apply_server(struct model *model, const struct event_server *e)
 {
 	struct instance *instance = instance_find(model, &e->process);
-	char *to;
+	struct event_server *facts;
 
 	if (!instance) {
 		instance = xcalloc(1, sizeof(*instance));
@@ -31,14 +32,10 @@ void apply_server(struct model *model, const struct event_server *e)
 		HASH_ADD(hh, model->instances, key, sizeof(instance->key), instance);
 	}
 	free(instance->arena);
-	instance->arena = to =
-		xcalloc(1, text_room(e->limit_source) + text_room(e->data_directory) +
-				   text_room(e->program) + text_room(e->container) + 1);
-	instance->facts = *e;
-	instance->facts.limit_source = copy_text(&to, e->limit_source);
-	instance->facts.data_directory = copy_text(&to, e->data_directory);
-	instance->facts.program = copy_text(&to, e->program);
-	instance->facts.container = copy_text(&to, e->container);
+	facts = &instance->facts;
+	*facts = *e;
+	instance->arena = texts_keep((const char **const[]){&facts->limit_source,
+		&facts->data_directory, &facts->program, &facts->container, NULL});
 	instance->seen = true;
 	instance->listeners = xrealloc(
 		instance->listeners, (instance->listener_count + 1) * sizeof(*instance->listeners));
@@ -66,7 +63,6 @@ void apply_backend(struct model *model, const struct event_backend *e)
 {
 	struct instance *instance = instance_find(model, &e->postmaster);
 	struct backend *backend;
-	char *to;
 
 	if (!instance)
 		return;
@@ -78,11 +74,8 @@ void apply_backend(struct model *model, const struct event_backend *e)
 	backend = &instance->backends[instance->backend_count++];
 	memset(backend, 0, sizeof(*backend));
 	backend->event = *e;
-	backend->arena = to = xcalloc(
-		1, text_room(e->user) + text_room(e->database) + text_room(e->activity) + 1);
-	backend->event.user = copy_text(&to, e->user);
-	backend->event.database = copy_text(&to, e->database);
-	backend->event.activity = copy_text(&to, e->activity);
+	backend->arena = texts_keep((const char **const[]){
+		&backend->event.user, &backend->event.database, &backend->event.activity, NULL});
 	backend_remember(instance, backend);
 	backend->closed_for = e->state == TCP_ESTABLISHED ? 0 : backend->closed_for + 1;
 }

@@ -206,9 +206,6 @@ static inline bool is_untracked(const struct process_key *key)
 }
 /* Never NULL: "?" for who has no name, "~untracked" for nobody. */
 const char *state_script(const struct model *model, const struct process_key *key);
-/* Room for a text and its NUL, and its copy there; NULL stays NULL. */
-size_t text_room(const char *text);
-const char *copy_text(char **to, const char *text);
 
 /* ledger.c */
 struct ledger *state_ledger(const struct model *model, const struct ledger_key *key);

@@ -13,6 +13,7 @@
 
 #include "base/mem.h"
 #include "base/redact.h"
+#include "base/texts.h"
 #include "stream/identity.h"
 #include "stream/library.h"
 #include "stream/proc.h"
@@ -44,16 +45,8 @@ static void identity_settle(struct identity *id)
 	struct event_process *e = &id->event;
 
 	settle(id->arena, &e->argv);
-	settle(id->arena, &e->comm);
-	settle(id->arena, &e->cwd);
-	settle(id->arena, &e->exe);
-	settle(id->arena, &e->user);
-	settle(id->arena, &e->container);
-	settle(id->arena, &e->unit);
-	settle(id->arena, &e->library);
-	settle(id->arena, &e->library_sign);
-	settle(id->arena, &e->library_config);
-	settle(id->arena, &e->source);
+	for (size_t i = 0; i < IDENTITY_TEXTS; i++)
+		settle(id->arena, identity_text(e, i));
 	for (__u32 i = 0; i < e->ancestor_count; i++) {
 		settle(id->arena, &e->ancestors[i].argv);
 		settle(id->arena, &e->ancestors[i].comm);
