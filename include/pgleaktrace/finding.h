@@ -154,6 +154,8 @@ void budget_text(char *out, size_t size, const struct budget *budget);
 /* What a group is to the server, by the programs it runs. All are counted alike. */
 enum role { ROLE_CLIENT, ROLE_RELAY, ROLE_MONITOR, ROLES };
 enum role group_role(const struct snapshot *snapshot, const struct group_row *group);
+/* The worst of its processes whose client library is known; NULL: none. */
+const struct event_process *group_client(const struct group_row *group);
 const char *role_name(enum role role); /* "", "relay", "monitoring" */
 
 /*

@@ -220,11 +220,17 @@ bool model_is_certain(const struct model *model);
  * and servers, which only the past can teach. */
 typedef void model_tell(void *data, const union event *event);
 void model_retell(const struct model *model, model_tell *tell, void *data);
+/* Of that only who and what is there: the session, living processes, where servers lie. A recording
+ * that is gone on with in another file begins with them. */
+void model_tell_again(const struct model *model, model_tell *tell, void *data);
 /* Another that believes the same, peaks included; model_free() it. */
 struct model *model_copy(const struct model *model);
 
 struct snapshot *model_snapshot(const struct model *model, const struct query *query);
 void snapshot_free(struct snapshot *snapshot);
+/* A row of a server that this one is behind; NULL: none is shown. */
+const struct server_row *snapshot_server(
+	const struct snapshot *snapshot, const struct instance_row *instance);
 
 /* Who a key is, for a view that prints single events; NULL: not known. */
 const struct event_process *model_process(const struct model *model, const struct process_key *key);
@@ -234,10 +240,6 @@ const char *model_path(const struct model *model, const struct server_key *key);
 /* What the wire has said of an open connection, put together; NULL: nothing. */
 const struct event_wire *model_wire(const struct model *model, __u64 cookie);
 const struct event_session *model_session(const struct model *model);
-
-/* Tells again who and what is there: the session, living processes, where servers lie. */
-void model_tell_again(
-	const struct model *model, void (*tell)(void *data, const union event *), void *data);
 
 /* The columns of counts, declared once for every view. */
 struct count_field {

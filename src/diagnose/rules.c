@@ -167,10 +167,9 @@ bool rule_is_about_code(enum rule rule)
 	return rule != RULE_VICTIM && rule != RULE_RELAY && rule != RULE_ORPHAN_SLOT;
 }
 
-/* Worst processes come first: what is known of them is said. */
-static const struct event_process *client_of(const struct group_row *g)
+const struct event_process *group_client(const struct group_row *g)
 {
-	for (size_t i = 0; g && i < g->process_count; i++) {
+	for (size_t i = 0; i < g->process_count; i++) {
 		const struct event_process *e = g->processes[i].identity;
 
 		if (e && library_find(e->library))
@@ -192,7 +191,7 @@ static void try_rule(struct findings *out, struct look *look, enum rule rule,
 	f->severity = row->severity;
 	f->group = look->group;
 	f->instance = look->instance;
-	f->client = client_of(look->group);
+	f->client = look->group ? group_client(look->group) : NULL;
 	look->threshold = settings->threshold[rule] ? settings->threshold[rule] : row->threshold;
 	f->threshold = look->threshold;
 	if (!row->holds(look, f))

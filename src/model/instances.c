@@ -190,12 +190,13 @@ static __s32 limit_of(const struct instance_row *instance, const struct query *q
 	return query->max_connections ? (__s32)query->max_connections : -1;
 }
 
-static bool has_row(const struct snapshot *s, const struct instance_row *instance)
+const struct server_row *snapshot_server(
+	const struct snapshot *s, const struct instance_row *instance)
 {
 	for (size_t i = 0; i < s->server_count; i++)
 		if (s->servers[i].instance == instance)
-			return true;
-	return false;
+			return &s->servers[i];
+	return NULL;
 }
 
 /* A server without a client here has a row too, by its best known address: TCP before unix. */
@@ -235,7 +236,7 @@ void instances_fill(struct snapshot *s, const struct model *model, const struct 
 	for (size_t i = 0; i < s->server_count; i++)
 		s->servers[i].instance = row_of(s, state_instance(model, &s->servers[i].key));
 	for (size_t i = 0; i < n; i++)
-		if (!has_row(s, &s->instances[i]))
+		if (!snapshot_server(s, &s->instances[i]))
 			lonely_add(s, model, query, sorted[i], &s->instances[i]);
 	for (size_t i = 0; i < s->server_count; i++)
 		s->servers[i].max_connections = limit_of(s->servers[i].instance, query);

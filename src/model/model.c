@@ -147,21 +147,3 @@ const struct event_session *model_session(const struct model *model)
 {
 	return model->has_session ? &model->session : NULL;
 }
-
-void model_tell_again(
-	const struct model *model, void (*tell)(void *data, const union event *), void *data)
-{
-	struct process *process, *next_process;
-	struct place *place, *next_place;
-
-	if (model->has_session)
-		tell(data, &(union event){.session = model->session});
-	HASH_ITER (hh, model->places, place, next_place)
-		tell(data, &(union event){.place = {.head = {EVENT_PLACE,
-							    sizeof(struct event_place), model->now},
-						  .key = place->key,
-						  .path = place->path}});
-	HASH_ITER (hh, model->processes, process, next_process)
-		if (process->identified && !process->gone)
-			tell(data, &(union event){.process = process->identity});
-}

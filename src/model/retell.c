@@ -44,11 +44,11 @@ static void tell_process(const struct teller *t, const struct process *p)
 	}
 }
 
-static void tell_place(const struct teller *t, const struct place *p)
+static void tell_place(const struct teller *t, const struct place *p, __u64 time)
 {
 	union event event = {.place = {.key = p->key, .path = p->path}};
 
-	tell(t, &event, EVENT_PLACE, t->model->started);
+	tell(t, &event, EVENT_PLACE, time);
 }
 
 static void tell_opening(const struct teller *t, const struct connection *c)
@@ -187,7 +187,7 @@ void model_retell(const struct model *model, model_tell *each, void *data)
 	HASH_ITER (hh, model->processes, p, next)
 		tell_process(&t, p);
 	HASH_ITER (hh, model->places, place, next_place)
-		tell_place(&t, place);
+		tell_place(&t, place, model->started);
 	for (const struct connection *c = model->ended_first; c; c = c->next_ended) {
 		tell_opening(&t, c);
 		tell_ending(&t, c);
@@ -198,6 +198,23 @@ void model_retell(const struct model *model, model_tell *each, void *data)
 		memset(&event, 0, sizeof(event));
 		event.stop.reason = model->stop;
 		tell(&t, &event, EVENT_STOP, model->now);
+	}
+}
+
+void model_tell_again(const struct model *model, model_tell *each, void *data)
+{
+	const struct teller t = {model, each, data};
+	union event event = {.session = model->session};
+	struct process *p, *next;
+	struct place *place, *next_place;
+
+	if (model->has_session)
+		tell(&t, &event, EVENT_SESSION, model->session.head.time);
+	HASH_ITER (hh, model->places, place, next_place)
+		tell_place(&t, place, model->now);
+	HASH_ITER (hh, model->processes, p, next) {
+		if (!p->gone)
+			tell_process(&t, p);
 	}
 }
 

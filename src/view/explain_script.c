@@ -79,17 +79,6 @@ static void print_client(
 	free(words);
 }
 
-static const struct event_process *client_of(const struct group_row *g)
-{
-	for (size_t i = 0; i < g->process_count; i++) {
-		const struct event_process *e = g->processes[i].identity;
-
-		if (e && library_find(e->library))
-			return e;
-	}
-	return NULL;
-}
-
 static void print_counts(
 	const struct view_context *c, const struct snapshot *s, const struct group_row *g)
 {
@@ -156,7 +145,7 @@ static void print_budget(
 static void print_group(const struct view_context *c, const struct snapshot *s,
 	const struct findings *findings, const struct group_row *g)
 {
-	const struct event_process *client = client_of(g);
+	const struct event_process *client = group_client(g);
 	const char *role = role_name(group_role(s, g));
 	size_t count = 0;
 

@@ -72,6 +72,18 @@ void format_clock(char *out, size_t size, const struct event_session *session, _
 	snprintf(out, size, "%02d:%02d:%02d.%03u", tm.tm_hour, tm.tm_min, tm.tm_sec, ms);
 }
 
+void format_older(char *out, size_t size, __u64 older)
+{
+	unsigned long long seconds = older / 1000000000ull;
+
+	if (older % 1000000000ull)
+		text_age(out, size, older);
+	else if (seconds < 100 || seconds % 60)
+		snprintf(out, size, "%llus", seconds);
+	else
+		snprintf(out, size, "%llum", seconds / 60);
+}
+
 static const struct loss_row {
 	size_t offset;
 	const char *text;

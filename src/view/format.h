@@ -18,6 +18,9 @@ void format_time(char *out, size_t size, const struct event_session *session, __
 /* Wall clock "HH:MM:SS.mmm", UTC. */
 void format_clock(char *out, size_t size, const struct event_session *session, __u64 boot);
 
+/* "60s", "5m", "1.5s": the idle time that counts, as short as a heading wants it. */
+void format_older(char *out, size_t size, __u64 older);
+
 /* The completeness line: "Complete: nothing lost.", or what was; caller frees. */
 char *format_completeness(const struct snapshot *snapshot);
 

@@ -48,7 +48,7 @@ static void cell_title(const struct screen *s, const struct column *c, char *out
 	char age[24];
 
 	if (c->field && !strcmp(c->field, "idle")) {
-		older_text(age, sizeof(age), s->query.older);
+		format_older(age, sizeof(age), s->query.older);
 		snprintf(out, size, "IDLE>%s%s", age, sign);
 	} else {
 		snprintf(out, size, "%s%s", f ? f->title : "PROCS", sign);

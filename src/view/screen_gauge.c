@@ -132,17 +132,9 @@ static void draw_history(
 			&s->canvas, line, at + n, 1, STYLE_PLAIN, g->bars[slices[n] * 7ull / most]);
 }
 
-static const struct server_row *server_of(const struct screen *s, const struct instance_row *i)
-{
-	for (size_t n = 0; n < s->snapshot->server_count; n++)
-		if (s->snapshot->servers[n].instance == i)
-			return &s->snapshot->servers[n];
-	return NULL;
-}
-
 static char *instance_label(const struct screen *s, const struct instance_row *i)
 {
-	const struct server_row *server = server_of(s, i);
+	const struct server_row *server = snapshot_server(s->snapshot, i);
 	char port[16] = "", version[16] = "";
 	const char *program = i->program ? i->program : server_kind_name(i->kind);
 
@@ -263,7 +255,7 @@ static void draw_totals(struct screen *s, unsigned line)
 	const struct counts *c = &s->snapshot->counts;
 	char older[24];
 
-	older_text(older, sizeof(older), s->query.older);
+	format_older(older, sizeof(older), s->query.older);
 	canvas_print(&s->canvas, line, 1, STYLE_PLAIN,
 		"%llu open, %llu idle > %s; %llu at the start, %llu opened, %llu closed, "
 		"%llu abandoned",

@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "view/format.h"
 #include "view/screen_state.h"
 
 #define CTRL(letter) ((letter)&0x1f)
@@ -140,7 +141,7 @@ static void do_older(struct screen *s, long by)
 			i--;
 	}
 	s->query.older = ladder[i] * 1000000000ull;
-	older_text(age, sizeof(age), s->query.older);
+	format_older(age, sizeof(age), s->query.older);
 	screen_say(s, "idle for longer than %s counts as IDLE", age);
 }
 

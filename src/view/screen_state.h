@@ -163,9 +163,6 @@ const struct glyphs *glyphs_of(const struct screen *screen);
 
 enum style severity_style(enum severity severity);
 
-/* "60s", "5m": what counts as idle. */
-void older_text(char *out, size_t size, __u64 older);
-
 /* Foreign text, clean and cut to columns; caller frees. */
 char *clean_cut(const struct screen *screen, const char *text, size_t columns);
 

@@ -33,18 +33,6 @@ char *clean_cut(const struct screen *s, const char *text, size_t columns)
 	return cut;
 }
 
-void older_text(char *out, size_t size, __u64 older)
-{
-	unsigned long long seconds = older / 1000000000ull;
-
-	if (older % 1000000000ull)
-		text_age(out, size, older);
-	else if (seconds < 100 || seconds % 60)
-		snprintf(out, size, "%llus", seconds);
-	else
-		snprintf(out, size, "%llum", seconds / 60);
-}
-
 enum style severity_style(enum severity severity)
 {
 	static const enum style styles[] = {STYLE_PLAIN, STYLE_WARNING, STYLE_LEAK};

@@ -207,18 +207,11 @@ static void print_instance(
 	print_remotes(c, i);
 }
 
-static bool has_row(const struct snapshot *s, const struct instance_row *instance)
-{
-	for (size_t i = 0; i < s->server_count; i++)
-		if (s->servers[i].instance == instance)
-			return true;
-	return false;
-}
-
 void servers_print(const struct view_context *c, const struct snapshot *s)
 {
 	for (size_t i = 0; i < s->instance_count; i++)
-		if (s->instances[i].kind == SERVER_POSTGRESQL && has_row(s, &s->instances[i]))
+		if (s->instances[i].kind == SERVER_POSTGRESQL &&
+			snapshot_server(s, &s->instances[i]))
 			print_instance(c, s, &s->instances[i]);
 	for (size_t i = 0; i < s->server_count; i++) {
 		const struct server_row *row = &s->servers[i];

@@ -77,14 +77,13 @@ static void print_header(const struct view_context *c, const struct snapshot *s)
 static void cell_title(
 	char *out, size_t size, const struct count_field *f, const struct snapshot *s)
 {
-	unsigned long long seconds = s->older / 1000000000ull;
+	char older[24];
 
+	format_older(older, sizeof(older), s->older);
 	if (strcmp(f->name, "idle"))
 		snprintf(out, size, "%s", f->title);
-	else if (seconds < 100 || seconds % 60)
-		snprintf(out, size, "IDLE>%llus", seconds);
 	else
-		snprintf(out, size, "IDLE>%llum", seconds / 60);
+		snprintf(out, size, "IDLE>%s", older);
 }
 
 /* Refusals have a column when there are any; then failed attempts give way unless there are some. */

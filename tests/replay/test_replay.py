@@ -73,6 +73,11 @@ def test_every_rule_has_a_recording_that_it_holds_for():
     assert found == ids and resolved
 
 
+@pytest.mark.parametrize("older, heading", [("1500ms", "IDLE>1.5s"), ("60s", "IDLE>60s"), ("5m", "IDLE>5m")])
+def test_the_heading_says_what_idle_means(older, heading):
+    assert f" {heading} " in replay(HERE / "hoard" / "recording.ndjson", "--older", older).stdout.decode()
+
+
 def test_no_foreign_byte_reaches_the_terminal():
     for args in (["-v"], ["-g", "process"], ["-g", "user"]):
         out = replay(HERE / "hostile" / "recording.ndjson", *args).stdout
