@@ -7,6 +7,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "base/ns.h"
 #include "loop.h"
 #include "privilege.h"
 
@@ -20,8 +21,7 @@ static int (*const lenders[])(struct loop *) = {
 
 int timer_set(int fd, __u64 ns, bool repeats)
 {
-	struct itimerspec spec = {
-		.it_value = {(time_t)(ns / 1000000000ull), (long)(ns % 1000000000ull)}};
+	struct itimerspec spec = {.it_value = {(time_t)(ns / SECOND), (long)(ns % SECOND)}};
 
 	if (repeats)
 		spec.it_interval = spec.it_value;

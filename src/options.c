@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/ns.h"
 #include "options_values.h"
 
 #define GRACE_UNSET (~0ull)
@@ -228,7 +229,7 @@ static void check_command(struct argp_state *state, struct options *o)
 	if (!o->command && o->grace != GRACE_UNSET)
 		argp_error(state, "--grace: after which command? (-- CMD)");
 	if (o->grace == GRACE_UNSET)
-		o->grace = 2000000000ull;
+		o->grace = 2 * SECOND;
 	if (o->error_status && !o->gate.set)
 		argp_error(state, "--error-exitcode: on what? (--fail-on)");
 }
@@ -285,7 +286,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_ONCE: o->once = o->live.brief = true; break;
 	case 'i':
 		o->interval = parse_time(state, "-i", arg);
-		if (o->interval < 100000000ull)
+		if (o->interval < 100 * MILLISECOND)
 			argp_error(state, "-i %s: at least 100ms", arg);
 		break;
 	case 'o':
@@ -365,8 +366,8 @@ static const struct options defaults = {
 		.wire = true,
 		.redact = true,
 		.source = true},
-	.query = {.older = 60000000000ull},
-	.interval = 1000000000ull,
+	.query = {.older = MINUTE},
+	.interval = SECOND,
 	.grace = GRACE_UNSET,
 	.speed = 1,
 };

@@ -5,11 +5,12 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/ns.h"
 #include "self.h"
 
 static __u64 ns_of(const struct timeval *time)
 {
-	return (__u64)time->tv_sec * 1000000000ull + (__u64)time->tv_usec * 1000;
+	return (__u64)time->tv_sec * SECOND + (__u64)time->tv_usec * 1000;
 }
 
 /* Second number of statm: resident pages. */

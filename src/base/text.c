@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/ns.h"
 #include "base/text.h"
 
 /* Columns where it is not one: marks and joiners take none, East Asian wide characters and emoji take
@@ -239,10 +240,10 @@ char *text_command(const char *argv, size_t length)
 
 void text_age(char *out, size_t size, __u64 ns)
 {
-	unsigned long long s = ns / 1000000000ull;
+	unsigned long long s = ns / SECOND;
 
 	if (s < 10)
-		snprintf(out, size, "%.1fs", (double)(ns / 100000000ull) / 10);
+		snprintf(out, size, "%.1fs", (double)(ns / (SECOND / 10)) / 10);
 	else if (s < 60)
 		snprintf(out, size, "%llus", s);
 	else if (s < 3600)
@@ -290,8 +291,8 @@ static int parse_scaled(const char *text, const struct unit *units, __u64 *out)
 
 int text_duration(const char *text, __u64 *ns)
 {
-	static const struct unit units[] = {{"", 1000000000ull}, {"s", 1000000000ull},
-		{"ms", 1000000ull}, {"m", 60000000000ull}, {"h", 3600000000000ull}, {NULL, 0}};
+	static const struct unit units[] = {{"", SECOND}, {"s", SECOND}, {"ms", MILLISECOND},
+		{"m", MINUTE}, {"h", HOUR}, {NULL, 0}};
 
 	return parse_scaled(text, units, ns);
 }

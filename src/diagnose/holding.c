@@ -8,13 +8,14 @@
 #include <string.h>
 
 #include "base/library.h"
+#include "base/ns.h"
 #include "base/text.h"
 #include "diagnose/diagnose.h"
 
 /* node-postgres, postgres.js, Prisma 7, asyncpg and HikariCP all open 10 unless told otherwise. */
 #define POOL_USUAL   10
 #define QUARTERS     4
-#define WINDOW_LEAST 2000000000ull /* a burst at the start of a process is no growth */
+#define WINDOW_LEAST (2 * SECOND) /* a burst at the start of a process is no growth */
 
 /* "max=20 in scripts/db.js:4": the number behind one of the library's own parameters. */
 static __u64 configured(const struct library_row *l, const char *config)
@@ -195,7 +196,7 @@ bool growing_holds(const struct look *look, struct finding *f)
 	if (!worst)
 		return false;
 	rise = best.open[QUARTERS] - best.open[0];
-	per_minute = rise * 60000000000ull / best.window;
+	per_minute = rise * MINUTE / best.window;
 	text_age(window, sizeof(window), best.window);
 	prove(f, "pid", worst->key.pid, false);
 	prove(f, "open", best.open[QUARTERS], false);

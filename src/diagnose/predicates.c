@@ -4,10 +4,10 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "base/ns.h"
 #include "base/text.h"
 #include "diagnose/diagnose.h"
 
-#define SECOND       1000000000ull
 #define CHURN_WINDOW (10 * SECOND)
 
 typedef unsigned long long ull; /* for printf */

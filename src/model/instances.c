@@ -9,10 +9,9 @@
 #include <sys/socket.h>
 
 #include "base/mem.h"
+#include "base/ns.h"
 #include "model/state.h"
 
-#define SECOND     1000000000ull
-#define MINUTE     (60 * SECOND)
 #define RATE_LEAST (2 * SECOND) /* a shorter history says nothing of the next minute */
 
 static const char *text_or_empty(const char *text)

@@ -10,9 +10,8 @@
 #include <sys/socket.h>
 
 #include "base/mem.h"
+#include "base/ns.h"
 #include "model/state.h"
-
-#define SECOND 1000000000ull
 
 /* How sure we are that a connection and a backend are two ends of one socket pair. */
 enum match {

@@ -11,15 +11,16 @@
 
 #include "base/address.h"
 #include "base/mem.h"
+#include "base/ns.h"
 #include "base/text.h"
 #include "model/state.h"
 
-#define SWEEP_NS    (60 * 1000000000ull)
+#define SWEEP_NS    MINUTE
 /* Past SERIES_MOST there is one shared row per server, up to this many; then one for all. */
 #define SHARED_MOST 100
 
-const __u64 lifetime_bounds[LIFETIMES - 1] = {10000000ull, 100000000ull, 1000000000ull,
-	10000000000ull, 60000000000ull, 600000000000ull, 3600000000000ull, 86400000000000ull};
+const __u64 lifetime_bounds[LIFETIMES - 1] = {
+	10 * MILLISECOND, 100 * MILLISECOND, SECOND, 10 * SECOND, MINUTE, 10 * MINUTE, HOUR, DAY};
 
 struct labels {
 	char text[4][SERIES_LABEL_COLUMNS * 4 + 4]; /* script, container, server, library */

@@ -9,6 +9,7 @@
 #include <pgleaktrace/model.h>
 
 #include "base/hash.h"
+#include "base/ns.h"
 #include "model/script.h"
 
 /* Ended connections whose details are kept; older ones are dropped and counted. */
@@ -135,7 +136,7 @@ struct crowd {
 
 /* Label sets with a row of their own; those that come later share script="~other". */
 #define SERIES_MOST 1000
-#define SERIES_KEPT (3600 * 1000000000ull) /* ns after its last process */
+#define SERIES_KEPT HOUR /* ns after its last process */
 
 struct series {
 	struct series_row row; /* totals; what is so now is filled in for a snapshot */

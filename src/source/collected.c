@@ -4,9 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/ns.h"
 #include "files.h"
 
-#define EVERY_NS 15000000000ull /* as often as collectors usually read */
+#define EVERY_NS (15 * SECOND) /* as often as collectors usually read */
 
 static int write_ready(struct loop *l, int fd, void *data)
 {

@@ -8,10 +8,11 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "base/ns.h"
 #include "command.h"
 #include "loop.h"
 
-#define LOOK_NS 50000000ull /* how often the grace asks whether anybody is left */
+#define LOOK_NS (50 * MILLISECOND) /* how often the grace asks whether anybody is left */
 
 static void tell(struct loop *l)
 {

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <time.h>
 
+#include "base/ns.h"
 #include "source/player.h"
 
 #define SPEED_MOST  4096.0
@@ -13,7 +14,7 @@ static __u64 clock_now(void)
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (__u64)now.tv_sec * 1000000000ull + (__u64)now.tv_nsec;
+	return (__u64)now.tv_sec * SECOND + (__u64)now.tv_nsec;
 }
 
 int player_open(struct player *p, struct loop *l)

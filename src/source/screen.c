@@ -10,10 +10,11 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/ns.h"
 #include "source/player.h"
 #include "view/screen.h"
 
-#define FRAME_NS 100000000ull /* at most ten frames a second */
+#define FRAME_NS (100 * MILLISECOND) /* at most ten frames a second */
 
 struct desk {
 	struct screen *screen;

@@ -8,10 +8,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/ns.h"
 #include "loop.h"
 
-#define DRAIN_NS   100000000ull /* how long details may lie in the ring */
-#define SECOND_NS  1000000000ull
+#define DRAIN_NS   (100 * MILLISECOND) /* how long details may lie in the ring */
 #define LOOK_SHARE 125 /* a look may take one part in so many of a core: with all else, 1 % */
 
 static int ring_ready(struct loop *l, int fd, void *data)
@@ -62,16 +62,16 @@ static __u64 clock_ns(clockid_t clock)
 	struct timespec now;
 
 	clock_gettime(clock, &now);
-	return (__u64)now.tv_sec * SECOND_NS + (__u64)now.tv_nsec;
+	return (__u64)now.tv_sec * SECOND + (__u64)now.tv_nsec;
 }
 
 static void say_progress(const struct loop *l, __u64 ns)
 {
 	__u64 whole = l->options->duration;
 
-	if (l->options->quiet || whole < SECOND_NS || !isatty(STDERR_FILENO))
+	if (l->options->quiet || whole < SECOND || !isatty(STDERR_FILENO))
 		return;
-	fprintf(stderr, "\rpgleaktrace: %llus of %llus ", ns / SECOND_NS, whole / SECOND_NS);
+	fprintf(stderr, "\rpgleaktrace: %llus of %llus ", ns / SECOND, whole / SECOND);
 	if (ns >= whole)
 		fputs("\r\033[K", stderr);
 }

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/ns.h"
 #include "stream/proc.h"
 
 ssize_t proc_read(__u32 pid, const char *name, char *buffer, size_t size)
@@ -44,7 +45,7 @@ int proc_stat_read(__u32 pid, struct proc_stat *out)
 
 int proc_stat_of(const struct process_key *key, struct proc_stat *out)
 {
-	__u64 tick = 1000000000ull / (__u64)sysconf(_SC_CLK_TCK);
+	__u64 tick = SECOND / (__u64)sysconf(_SC_CLK_TCK);
 
 	if (proc_stat_read(key->pid, out) || out->start != key->start / tick)
 		return -ESRCH;

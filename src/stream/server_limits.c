@@ -16,12 +16,12 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/ns.h"
 #include "stream/below.h"
 #include "stream/server_conf.h"
 #include "stream/server_limits.h"
 
 #define FILE_MOST (1u << 20)
-#define SECOND    1000000000ull
 #define READ_ONLY (O_RDONLY | O_NONBLOCK | O_NOCTTY) /* of what may be a pipe or a terminal */
 
 static int read_all(int fd, char *buffer, size_t size, size_t *length)

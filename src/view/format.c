@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/mem.h"
+#include "base/ns.h"
 #include "base/text.h"
 #include "view/format.h"
 
@@ -46,10 +47,10 @@ char *format_words(const char *argv, size_t length)
 static void wall_of(const struct event_session *session, __u64 boot, struct tm *tm, unsigned *ms)
 {
 	__u64 wall = session ? session->wall + (boot - session->head.time) : boot;
-	time_t seconds = (time_t)(wall / 1000000000ull);
+	time_t seconds = (time_t)(wall / SECOND);
 
 	gmtime_r(&seconds, tm);
-	*ms = (unsigned)(wall / 1000000ull % 1000);
+	*ms = (unsigned)(wall / MILLISECOND % 1000);
 }
 
 void format_time(char *out, size_t size, const struct event_session *session, __u64 boot)
@@ -74,9 +75,9 @@ void format_clock(char *out, size_t size, const struct event_session *session, _
 
 void format_older(char *out, size_t size, __u64 older)
 {
-	unsigned long long seconds = older / 1000000000ull;
+	unsigned long long seconds = older / SECOND;
 
-	if (older % 1000000000ull)
+	if (older % SECOND)
 		text_age(out, size, older);
 	else if (seconds < 100 || seconds % 60)
 		snprintf(out, size, "%llus", seconds);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* html_axis.c: the time axis that the chart and every lane share. */
+#include "base/ns.h"
 #include "base/text.h"
 #include "view/html.h"
 #include "view/timeline.h"
@@ -14,7 +15,7 @@ static __u64 span_of(const struct page *p)
 
 bool html_has_span(const struct page *p)
 {
-	return !p->context->once && span_of(p) >= 100000000ull;
+	return !p->context->once && span_of(p) >= 100 * MILLISECOND;
 }
 
 double html_percent(const struct page *p, __u64 since_start)

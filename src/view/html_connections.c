@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/address.h"
+#include "base/ns.h"
 #include "base/text.h"
 #include "view/format.h"
 #include "view/html.h"
@@ -46,7 +47,7 @@ static void put_number(struct cell *cell, __u64 n)
 
 static void put_age(struct cell *cell, __u64 ns, bool at_least)
 {
-	cell->number = (double)(ns / 1000000ull) / 1000;
+	cell->number = (double)(ns / MILLISECOND) / 1000;
 	text_age_from(cell->text, sizeof(cell->text), ns, at_least, false);
 }
 
@@ -71,7 +72,7 @@ static void get_pid(const struct entry *e, struct cell *cell)
 
 static void get_opened(const struct entry *e, struct cell *cell)
 {
-	cell->number = (double)(e->row->opened_at / 1000000ull);
+	cell->number = (double)(e->row->opened_at / MILLISECOND);
 	if (!e->row->at_least)
 		format_clock(cell->text, sizeof(cell->text), e->page->snapshot->session,
 			e->row->opened_at);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/ns.h"
 #include "base/text.h"
 #include "view/html.h"
 
@@ -78,5 +79,5 @@ void html_age(FILE *out, __u64 ns, bool at_least)
 
 	text_age(age, sizeof(age), ns);
 	fprintf(out, "%s<time datetime=\"PT%.1fS\">%s</time>", at_least ? "≥" : "",
-		(double)(ns / 100000000ull) / 10, age);
+		(double)(ns / (SECOND / 10)) / 10, age);
 }

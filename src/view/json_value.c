@@ -4,11 +4,12 @@
 #include <string.h>
 
 #include "base/codec.h"
+#include "base/ns.h"
 #include "view/json.h"
 
 json_t *json_seconds(__u64 ns)
 {
-	return json_real((double)(ns / 1000000ull) / 1000.0);
+	return json_real((double)(ns / MILLISECOND) / 1000.0);
 }
 
 void json_set_text(json_t *to, const char *key, const char *value)

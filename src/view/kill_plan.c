@@ -9,11 +9,12 @@
 
 #include "base/mem.h"
 #include "base/address.h"
+#include "base/ns.h"
 #include "base/text.h"
 #include "view/format.h"
 #include "view/lines.h"
 
-#define TICK (1000000000ull / 100) /* USER_HZ: what /proc counts in */
+#define TICK (SECOND / 100) /* USER_HZ: what /proc counts in */
 
 /* Foreign text in a comment: on one line, and nothing in it ends the comment. */
 static void comment(

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/ns.h"
 #include "base/text.h"
 #include "view/lines.h"
 #include "view/openmetrics_page.h"
@@ -77,7 +78,8 @@ static void write_lifetime(
 		count += row->lifetimes[i];
 		write_series(p, f, "_bucket", row);
 		if (i < LIFETIMES - 1) /* "1.0", not "1": the same text in both formats */
-			fprintf(p->out, ",le=\"%.*f\"}", lifetime_bounds[i] < 100000000ull ? 2 : 1,
+			fprintf(p->out, ",le=\"%.*f\"}",
+				lifetime_bounds[i] < 100 * MILLISECOND ? 2 : 1,
 				(double)lifetime_bounds[i] / 1e9);
 		else
 			fputs(",le=\"+Inf\"}", p->out);

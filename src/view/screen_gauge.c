@@ -7,14 +7,15 @@
 
 #include "base/address.h"
 #include "base/mem.h"
+#include "base/ns.h"
 #include "base/text.h"
 #include "view/format.h"
 #include "view/servers.h"
 #include "view/screen_state.h"
 
-#define SERVERS_MOST   4               /* lines of servers; more are counted */
-#define HISTORY_NS     300000000000ull /* what the sparkline looks back at, at most */
-#define SERVERS_WIDE   2               /* as many have two lines each on a small screen */
+#define SERVERS_MOST   4            /* lines of servers; more are counted */
+#define HISTORY_NS     (5 * MINUTE) /* what the sparkline looks back at, at most */
+#define SERVERS_WIDE   2            /* as many have two lines each on a small screen */
 #define HISTORY_WIDTH  60
 #define LABEL_WIDTH    22
 #define GAUGE_WIDTH    20

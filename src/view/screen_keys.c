@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/ns.h"
 #include "base/text.h"
 #include "view/format.h"
 #include "view/screen_state.h"
@@ -133,14 +134,14 @@ static void do_older(struct screen *s, long by)
 	long i = 0;
 
 	if (by > 0) {
-		while (i < steps - 1 && ladder[i] * 1000000000ull <= s->query.older)
+		while (i < steps - 1 && ladder[i] * SECOND <= s->query.older)
 			i++;
 	} else {
 		i = steps - 1;
-		while (i > 0 && ladder[i] * 1000000000ull >= s->query.older)
+		while (i > 0 && ladder[i] * SECOND >= s->query.older)
 			i--;
 	}
-	s->query.older = ladder[i] * 1000000000ull;
+	s->query.older = ladder[i] * SECOND;
 	format_older(age, sizeof(age), s->query.older);
 	screen_say(s, "idle for longer than %s counts as IDLE", age);
 }

@@ -4,10 +4,11 @@
 #define VIEW_SCREEN_STATE_H
 
 #include "base/hash.h"
+#include "base/ns.h"
 #include "view/canvas.h"
 #include "view/screen.h"
 
-#define RECENT_NS   3000000000ull /* how long an opening or an end is marked */
+#define RECENT_NS   (3 * SECOND) /* how long an opening or an end is marked */
 #define FILTER_MOST 128
 #define WISHES_MOST 16
 #define KEYS_MOST   256

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "base/address.h"
+#include "base/ns.h"
 #include "base/text.h"
 #include "view/format.h"
 #include "view/prose.h"
@@ -15,7 +16,6 @@
 #define SPARK_COLUMNS 24
 #define ORPHANS_MOST  5
 #define REMOTES_MOST  3
-#define DAY           86400000000000ull
 
 static void append(char *out, size_t size, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/ns.h"
 #include "view/timeline.h"
 
 static __u64 since_start(const struct snapshot *s, __u64 time)
@@ -143,16 +144,15 @@ __u64 timeline_step(__u64 span, unsigned most)
 	static const unsigned factors[] = {1, 2, 5};
 	static const unsigned seconds[] = {60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600,
 		43200, 86400, 172800, 604800};
-	const __u64 second = 1000000000ull;
 
-	for (__u64 unit = second / 1000; unit <= 10 * second; unit *= 10)
+	for (__u64 unit = SECOND / 1000; unit <= 10 * SECOND; unit *= 10)
 		for (unsigned i = 0; i < 3; i++)
-			if (unit * factors[i] <= 30 * second && span / (unit * factors[i]) <= most)
+			if (unit * factors[i] <= 30 * SECOND && span / (unit * factors[i]) <= most)
 				return unit * factors[i];
-	if (span / (30 * second) <= most)
-		return 30 * second;
+	if (span / (30 * SECOND) <= most)
+		return 30 * SECOND;
 	for (size_t i = 0; i < sizeof(seconds) / sizeof(seconds[0]); i++)
-		if (span / (seconds[i] * second) <= most)
-			return seconds[i] * second;
+		if (span / (seconds[i] * SECOND) <= most)
+			return seconds[i] * SECOND;
 	return span / most + 1;
 }
