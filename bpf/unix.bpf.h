@@ -5,7 +5,8 @@
  *
  *   unix.bpf.c           the life of a connection      owns: unix_connections, unix_marks
  *   unix_name.bpf.c      whose socket is watched       owns: unix_places, unix_paths
- *   unix_exit.bpf.c      what a process takes with it  owns: unix_holders
+ *   unix_holder.bpf.c    who may have an end of one    owns: unix_holders
+ *   unix_exit.bpf.c      what a process takes with it
  *   unix_unseen.bpf.c    what came and went, where connect() can't be hooked
  *   unix_snapshot.bpf.c  what is alive, what vanished
  */
@@ -22,6 +23,13 @@ enum elsewhere {
 	ELSEWHERE_NO = 0,
 	ELSEWHERE_FORKED, /* its children, whose exits we watch, or a holder a snapshot found */
 	ELSEWHERE_UNSEEN, /* somebody: it went through SCM_RIGHTS or pidfd_getfd */
+};
+
+/* May an exiting process have an end of a connection? */
+enum unix_holding {
+	HOLDS_NOTHING = 0, /* it has none, or lives on */
+	HOLDS_ALONE,
+	HOLDS_WITH_OTHERS, /* it has forked: its children inherited */
 };
 
 /* A connection that is not over. */
@@ -67,9 +75,12 @@ bool unix_server_of(struct server_key *key, struct sock *server_end);
 bool unix_server_asked(struct server_key *key, struct bpf_sock_addr *ctx, struct sock *client);
 void unix_server_failed(struct server_key *key);
 
-/* unix_exit.bpf.c */
+/* unix_holder.bpf.c */
 void unix_hold(struct task_struct *task);
 void unix_forked(struct task_struct *parent, struct task_struct *child);
+enum unix_holding unix_leaves(struct task_struct *task);
+
+/* unix_exit.bpf.c */
 void unix_exits(struct task_struct *task);
 
 /* unix_unseen.bpf.c */

@@ -1,25 +1,9 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 /*
  * unix_exit.bpf.c: at a process's exit its descriptors are still there: what it holds for the last
- * time ends with it. Looks only at processes known to have an end of a watched connection.
+ * time ends with it. Looks only at processes of unix_holder.bpf.c.
  */
 #include "unix.bpf.h"
-
-struct holder {
-	__u64 forked; /* 1: it has children that inherited */
-};
-
-/* Processes that may have an end of a watched connection, by pid. Inserted: unix_hold(),
- * unix_forked(). Deleted: unix_exits(). Read: both. Full: their connections' endings are told by
- * the snapshots alone: counted, but as closed or unknown; LOSS_SOCKETS_FULL says so. Resized
- * by --max-tracked before load. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 65536);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, __u32);
-	__type(value, struct holder);
-} unix_holders SEC(".maps");
 
 /* Most descriptors looked through at an exit. */
 #define FDS_MOST (1 << 20)
@@ -31,32 +15,6 @@ struct walk {
 	__u32 forked;
 	__u32 refuses; /* 1: a backend whose session never began */
 };
-
-static void hold(__u32 pid)
-{
-	struct holder fresh = {};
-
-	if (!bpf_map_lookup_elem(&unix_holders, &pid) &&
-		bpf_map_update_elem(&unix_holders, &pid, &fresh, BPF_ANY))
-		loss_count(LOSS_SOCKETS_FULL);
-}
-
-__hidden void unix_hold(struct task_struct *task)
-{
-	hold((__u32)BPF_CORE_READ(task, tgid));
-}
-
-/* A child has what its parent has. */
-__hidden void unix_forked(struct task_struct *parent, struct task_struct *child)
-{
-	__u32 pid = (__u32)parent->tgid, child_pid = (__u32)child->tgid;
-	struct holder *holder = bpf_map_lookup_elem(&unix_holders, &pid);
-
-	if (!holder || pid == child_pid)
-		return;
-	holder->forked = 1;
-	hold(child_pid);
-}
 
 static __u64 references(struct file *file)
 {
@@ -208,16 +166,15 @@ static long look_at(__u32 fd, void *context)
 
 __hidden void unix_exits(struct task_struct *task)
 {
-	__u32 pid = (__u32)task->tgid, count;
-	struct holder *holder = bpf_map_lookup_elem(&unix_holders, &pid);
+	enum unix_holding holding = unix_leaves(task);
 	struct files_struct *files;
 	struct fdtable *table;
 	struct walk walk = {.task = task};
+	__u32 count;
 
-	if (!holder || BPF_CORE_READ(task, signal, live.counter) != 0)
-		return; /* a stranger, or a thread whose process lives on */
-	walk.forked = (__u32)holder->forked;
-	bpf_map_delete_elem(&unix_holders, &pid);
+	if (holding == HOLDS_NOTHING)
+		return;
+	walk.forked = holding == HOLDS_WITH_OTHERS;
 	files = BPF_CORE_READ(task, files);
 	if (!files)
 		return;
