@@ -2,7 +2,6 @@
 /* options_values.c: the words behind the options; what is wrong with one is said at once, with an
  * example of a right one. */
 #include <arpa/inet.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

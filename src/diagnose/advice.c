@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* advice.c: what to change: the rule's advice with the library's own words and the number there is
  * room for. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

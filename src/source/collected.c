@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* collected.c: -o openmetrics --output-file: the file that a collector reads, written again and
  * again while it watches. */
-#include <stdio.h>
-#include <string.h>
 
 #include "base/ns.h"
 #include "files.h"

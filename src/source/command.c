@@ -3,10 +3,8 @@
  * command.c: `-- CMD` in the loop: it starts when everything is armed, ends the watch with its own
  * end, and its descendants have a grace to finish in.
  */
-#include <errno.h>
 #include <signal.h>
 #include <sys/signalfd.h>
-#include <unistd.h>
 
 #include "base/ns.h"
 #include "command.h"

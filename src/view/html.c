@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/text.h"
 #include "view/format.h"
 #include "view/html.h"
 #include "view/lines.h"

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "base/address.h"
-#include "base/mem.h"
 #include "view/html.h"
 #include "view/timeline.h"
 

@@ -4,7 +4,6 @@
  * how it ended, the colour says it again. What would be too much to look at is drawn as a sum.
  */
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/text.h"
 #include "view/format.h"

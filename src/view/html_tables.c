@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* html_tables.c: the counts by script, and the servers: limits, orphan slots, remote clients. */
-#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "base/address.h"
 #include "base/text.h"

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "base/address.h"
 #include "base/text.h"
 #include "view/html.h"
 

@@ -1,14 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* json.c: the report as one object (json), and the event stream before it (ndjson); the shape is
  * docs/report.schema.json. */
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
 
-#include "base/address.h"
-#include "base/library.h"
-#include "base/text.h"
 #include "base/codec.h"
 #include "view/format.h"
 #include "view/json.h"

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* json_findings.c: what is concluded, in the JSON report: findings with evidence and advice, and those
  * that were taken back. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/codec.h"

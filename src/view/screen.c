@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* screen.c: see screen.h. A frame is: a snapshot, the keys pressed since the last one, the rows, the
  * canvas, the terminal; nothing of the snapshot is kept. */
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>

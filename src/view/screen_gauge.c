@@ -3,7 +3,6 @@
  * fills, the sum of all, and how far the numbers can be trusted. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/address.h"
 #include "base/mem.h"

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* screen_keys.c: the key table, and what a key does. */
 #include <curses.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/mem.h"
 #include "base/ns.h"
-#include "base/text.h"
 #include "view/format.h"
 #include "view/screen_state.h"
 

@@ -5,9 +5,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
-#include "base/address.h"
 #include "base/library.h"
 #include "base/mem.h"
 #include "base/text.h"

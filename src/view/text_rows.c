@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* text_rows.c: a process and its connections, for people. */
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 
 #include "base/address.h"
