@@ -14,20 +14,14 @@
 
 #include "base/mem.h"
 #include "base/redact.h"
+#include "base/text.h"
 #include "command.h"
 
 static void gather_words(struct command *c, bool redact)
 {
-	size_t length = 0;
-	char *words = NULL;
+	size_t length;
+	char *words = text_arguments(c->argv, &length);
 
-	for (char *const *at = c->argv; *at; at++) {
-		size_t n = strlen(*at) + 1;
-
-		words = xrealloc(words, length + n);
-		memcpy(words + length, *at, n);
-		length += n;
-	}
 	c->words = words;
 	c->words_length = length;
 	if (!redact)
@@ -83,8 +77,7 @@ int command_prepare(struct command *c, char *const *argv, bool redact, char *why
 	if (!read_id("SUDO_UID", &uid) || !read_id("SUDO_GID", &gid)) {
 		snprintf(why, size,
 			"SUDO_UID and SUDO_GID do not say which user runs the command; unset "
-			"SUDO_UID "
-			"to run it as root");
+			"SUDO_UID to run it as root");
 		return -EINVAL;
 	}
 	if (!uid) /* root called sudo */

@@ -189,9 +189,9 @@ static int explain(const struct options *o, FILE *out)
 	return EXIT_OK;
 }
 
-static int watch(const struct options *o, FILE *out, int argc, char **argv)
+static int watch(const struct options *o, FILE *out, char **argv)
 {
-	char *made_by = redact_typed(argc, argv, o->live.redact);
+	char *made_by = redact_typed(argv, o->live.redact);
 	struct view_context context = {
 		.out = out,
 		.command = made_by,
@@ -239,7 +239,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "pgleaktrace: cannot write %s: %s\n", options.output_file, why);
 		return EXIT_FAILED;
 	}
-	status = options.word_only ? explain(&options, out) : watch(&options, out, argc, argv);
+	status = options.word_only ? explain(&options, out) : watch(&options, out, argv);
 	if (fflush(out) || ferror(out) || fclose(out)) {
 		fprintf(stderr, "pgleaktrace: the report could not be written whole: %s\n",
 			strerror(errno));

@@ -54,8 +54,7 @@ const struct argp_option options_rows[] = {
 	{"once", KEY_ONCE, 0, 0, "report what is open now, at once", 1},
 	{"interval", 'i', "TIME", 0,
 		"look at everything that is open every TIME (default 1s), or less often where "
-		"looking "
-		"would take more than 1 % of a core",
+		"looking would take more than 1 % of a core",
 		1},
 	{"no-wire", KEY_NO_WIRE, 0, 0,
 		"read nothing of what client and server say: no database user, no SQLSTATE", 1},
@@ -123,9 +122,8 @@ const struct argp_option options_rows[] = {
 		6},
 	{"max-tracked", KEY_MAX_TRACKED, "N", 0,
 		"most processes counted one by one at once, about 450 bytes of kernel memory for "
-		"each, "
-		"and four times as many unix connections (default 16384); what comes beyond is "
-		"counted together, as ~untracked",
+		"each, and four times as many unix connections (default 16384); what comes beyond "
+		"is counted together, as ~untracked",
 		6},
 	{0},
 };
@@ -234,6 +232,24 @@ static void check_command(struct argp_state *state, struct options *o)
 		argp_error(state, "--error-exitcode: on what? (--fail-on)");
 }
 
+/* What goes together, and what is wanted when nothing was said of it. */
+static void check_all(struct argp_state *state, struct options *o)
+{
+	check_command(state, o);
+	check_plans(state, o);
+	check_pid(state, o);
+	o->screen = wants_screen(o);
+	if (o->speed != 1 && !o->replay)
+		argp_error(state, "--speed is for --replay");
+	if (!o->live.max_tracked)
+		argp_error(state, "--max-tracked 0: at least 1");
+	check_metrics(state, o);
+	if (o->once && o->duration)
+		argp_error(state, "--once looks once; -d watches: one of the two");
+	if (o->replay && (o->record || o->once || o->duration))
+		argp_error(state, "--replay plays a whole recording: no --record, --once or -d");
+}
+
 static error_t parse_gate(int key, char *arg, struct argp_state *state, struct options *o)
 {
 	switch (key) {
@@ -312,22 +328,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_MAX_TRACKED:
 		o->live.max_tracked = parse_number(state, "--max-tracked", arg, 1 << 20);
 		break;
-	case ARGP_KEY_END:
-		check_command(state, o);
-		check_plans(state, o);
-		check_pid(state, o);
-		o->screen = wants_screen(o);
-		if (o->speed != 1 && !o->replay)
-			argp_error(state, "--speed is for --replay");
-		if (!o->live.max_tracked)
-			argp_error(state, "--max-tracked 0: at least 1");
-		check_metrics(state, o);
-		if (o->once && o->duration)
-			argp_error(state, "--once looks once; -d watches: one of the two");
-		if (o->replay && (o->record || o->once || o->duration))
-			argp_error(state,
-				"--replay plays a whole recording: no --record, --once or -d");
-		break;
+	case ARGP_KEY_END: check_all(state, o); break;
 	default: return parse_show(key, arg, state, o);
 	}
 	return 0;

@@ -40,8 +40,7 @@ const struct library_row library_rows[] = {
 		.sized_at = "new PrismaPg(",
 		.close = "await prisma.$disconnect() in a finally block",
 		.limit = "new PrismaPg({ connectionString, max: N }); connection_limit in the URL "
-			 "is "
-			 "ignored",
+			 "is ignored",
 		.wrong = "const prisma = new PrismaClient({ adapter })\n"
 			 "await work(prisma)              // no $disconnect()",
 		.correct = "const prisma = new PrismaClient({ adapter })\n"
@@ -157,8 +156,7 @@ const struct library_row library_rows[] = {
 		.closes = {".close(", ".closeall(", "closing("},
 		.sized = {"maxconn"},
 		.close = "with contextlib.closing(psycopg2.connect(...)) as conn: plain `with` "
-			 "does not "
-			 "close",
+			 "does not close",
 		.limit = "one connection per process, or ThreadedConnectionPool(1, N, url)",
 		.wrong = "with psycopg2.connect(url) as conn:\n"
 			 "    work(conn)                  # commits, does not close",

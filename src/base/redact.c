@@ -192,20 +192,13 @@ char *redact_argv(const char *argv, size_t length, size_t *out_length)
 	return out.bytes;
 }
 
-char *redact_typed(int argc, char *const *argv, bool redact)
+char *redact_typed(char *const *argv, bool redact)
 {
-	char *bytes = xcalloc(1, 1), *clean, *line;
-	size_t length = 0;
+	size_t length;
+	char *bytes = text_arguments(argv, &length);
+	char *clean = redact ? redact_argv(bytes, length, &length) : xmemdup(bytes, length);
+	char *line = text_command(clean, length);
 
-	for (int i = 0; i < argc; i++) {
-		size_t n = strlen(argv[i]) + 1;
-
-		bytes = xrealloc(bytes, length + n);
-		memcpy(bytes + length, argv[i], n);
-		length += n;
-	}
-	clean = redact ? redact_argv(bytes, length, &length) : xmemdup(bytes, length);
-	line = text_command(clean, length);
 	free(clean);
 	free(bytes);
 	return line;

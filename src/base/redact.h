@@ -13,6 +13,6 @@
 char *redact_argv(const char *argv, size_t length, size_t *out_length);
 
 /* A command line of our own as it would be typed again, secrets gone if `redact`. Caller frees. */
-char *redact_typed(int argc, char *const *argv, bool redact);
+char *redact_typed(char *const *argv, bool redact);
 
 #endif

@@ -222,6 +222,19 @@ static void put_argument(FILE *out, const char *argument)
 	fputc('\'', out);
 }
 
+char *text_arguments(char *const *argv, size_t *length)
+{
+	char *bytes, *to;
+
+	*length = 0;
+	for (char *const *at = argv; *at; at++)
+		*length += strlen(*at) + 1;
+	bytes = to = xcalloc(1, *length + 1);
+	for (char *const *at = argv; *at; at++)
+		to = stpcpy(to, *at) + 1;
+	return bytes;
+}
+
 char *text_command(const char *argv, size_t length)
 {
 	char *line = NULL, *bytes = xmemdup(argv, length);

@@ -29,6 +29,9 @@ size_t text_character(const char *text, size_t *bytes);
  * "...". Never splits a character, be it for `columns` or for `size`. */
 void text_cut(char *out, size_t size, const char *text, size_t columns, bool ascii);
 
+/* Arguments as /proc has them: each with its NUL, `*length` bytes. Caller frees. */
+char *text_arguments(char *const *argv, size_t *length);
+
 /* NUL-separated arguments as one line that a shell would read as the same. Caller frees. */
 char *text_command(const char *argv, size_t length);
 

@@ -275,8 +275,7 @@ bool victim_holds(const struct look *look, struct finding *f)
 	prove(f, "culprit_peak", culprit->counts.peak, false);
 	snprintf(f->sentence, sizeof(f->sentence),
 		"%llu connection%s refused%s, too many clients; most slots are held by %.100s "
-		"(%llu "
-		"open, %llu idle, at most %llu)",
+		"(%llu open, %llu idle, at most %llu)",
 		(ull)refused, refused > 1 ? "s were" : " was",
 		is_inferred ? " (told by their shape)" : "", culprit->name,
 		(ull)culprit->counts.open, (ull)culprit->counts.idle, (ull)culprit->counts.peak);

@@ -36,8 +36,8 @@ static const struct interpreter interpreters[] = {
 	{LIST("dotnet"), "", "", "", LIST("exec"), LIST("run"), ""},
 	{LIST("gunicorn uvicorn hypercorn daphne"),
 		LIST("-b --bind -w --workers -k --worker-class -c --config --host --port -t "
-		     "--timeout "
-		     "--threads --log-level --workers-per-core -n --name --chdir -p -u --user -g"),
+		     "--timeout --threads --log-level --workers-per-core -n --name --chdir -p -u "
+		     "--user -g"),
 		"", "", "", "", ""},
 };
 

@@ -19,8 +19,7 @@ static void put_head(const struct page *p)
 	fprintf(p->out,
 		"<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
 		"<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
-		"style-src "
-		"'%s'; script-src '%s'; base-uri 'none'; form-action 'none'\">\n"
+		"style-src '%s'; script-src '%s'; base-uri 'none'; form-action 'none'\">\n"
 		"<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
 		"<meta name=\"color-scheme\" content=\"light dark\">\n"
 		"<meta name=\"referrer\" content=\"no-referrer\">\n"
@@ -102,12 +101,9 @@ static void put_making(const struct page *p)
 	format_time(time, sizeof(time), session, p->snapshot->now);
 	put_row(p, "end", time);
 	fputs("</dl>\n<p class=\"fine\">Counts come from tables in the kernel that are written "
-	      "before "
-	      "any event is sent: for every row adopted + opened = open + closed + abandoned + "
-	      "hung up "
-	      "+ refused + unknown. Details of single connections can be lost; the line at the top "
-	      "says "
-	      "whether any were.</p></section>\n",
+	      "before any event is sent: for every row adopted + opened = open + closed + "
+	      "abandoned + hung up + refused + unknown. Details of single connections can be lost; "
+	      "the line at the top says whether any were.</p></section>\n",
 		p->out);
 }
 

@@ -46,6 +46,21 @@ static void json_text_keeps_the_truth(void **state)
 	free(safe);
 }
 
+static void arguments_stand_as_in_proc(void **state)
+{
+	char *const none[] = {NULL}, *const some[] = {"psql", "", "-c SELECT 1", NULL};
+	size_t length;
+	char *bytes = text_arguments(some, &length);
+
+	(void)state;
+	assert_int_equal(length, 18);
+	assert_memory_equal(bytes, "psql\0\0-c SELECT 1", 18);
+	free(bytes);
+	bytes = text_arguments(none, &length);
+	assert_int_equal(length, 0);
+	free(bytes);
+}
+
 static void cuts_in_the_middle(void **state)
 {
 	char out[64];
@@ -200,6 +215,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(cleans_what_a_terminal_would_obey),
 		cmocka_unit_test(json_text_keeps_the_truth),
+		cmocka_unit_test(arguments_stand_as_in_proc),
 		cmocka_unit_test(cuts_in_the_middle),
 		cmocka_unit_test(measures_columns),
 		cmocka_unit_test(splits_no_character_for_size),
