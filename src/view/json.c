@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* json.c: the report as one object (json), and the event stream before it (ndjson); the shape is
- * docs/report.schema.json. */
+ * docs/pgleaktrace.schema.json. */
 
 #include "base/codec.h"
 #include "view/format.h"

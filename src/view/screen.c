@@ -27,25 +27,18 @@ int screen_show(struct screen *s)
 	return terminal_open(&s->terminal, s->config.colour);
 }
 
-void screen_hide(struct screen *s)
-{
-	terminal_close(s->terminal);
-	s->terminal = NULL;
-}
-
 void screen_free(struct screen *s)
 {
 	if (!s)
 		return;
-	screen_hide(s);
+	terminal_close(s->terminal);
 	rows_free(s);
 	canvas_free(&s->canvas);
 	free(s);
 }
 
-int screen_fd(const struct screen *s)
+int screen_fd(void)
 {
-	(void)s;
 	return STDIN_FILENO;
 }
 
@@ -53,7 +46,7 @@ bool screen_keys(struct screen *s)
 {
 	int key;
 
-	while (s->terminal && s->key_count < KEYS_MOST && (key = terminal_key(s->terminal)))
+	while (s->terminal && s->key_count < KEYS_MOST && (key = terminal_key()))
 		s->keys[s->key_count++] = key;
 	return s->key_count > 0;
 }

@@ -40,13 +40,12 @@ struct screen_status {
 };
 
 struct screen *screen_new(const struct screen_config *config);
-/* Takes the terminal over, until screen_hide(); a crash in between restores it too. 0 or -errno. */
+/* Takes the terminal over, until screen_free(); a crash in between restores it too. 0 or -errno. */
 int screen_show(struct screen *screen);
-void screen_hide(struct screen *screen);
 void screen_free(struct screen *screen); /* accepts NULL */
 
 /* The descriptor that is readable when a key waits. */
-int screen_fd(const struct screen *screen);
+int screen_fd(void);
 /* Takes all keys that wait; true if a frame is due. */
 bool screen_keys(struct screen *screen);
 /* The next wish, until WISH_NONE. */

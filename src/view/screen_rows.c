@@ -12,7 +12,8 @@
 #include "view/format.h"
 #include "view/screen_state.h"
 
-char *row_name(const struct row *row)
+/* A name that outlives the snapshot; caller frees. */
+static char *row_name(const struct row *row)
 {
 	const struct process_key *p = row->process ? &row->process->key : NULL;
 	const struct instance_row *i = row->instance;
@@ -35,7 +36,7 @@ char *row_name(const struct row *row)
 		p ? (unsigned long long)p->start : 0, p ? p->exec : 0, group);
 }
 
-bool row_selectable(const struct row *row)
+static bool is_selectable(const struct row *row)
 {
 	return row->kind != ROW_TITLES && row->kind != ROW_NOTE;
 }
@@ -238,12 +239,12 @@ static size_t nearest_selectable(const struct screen *s, size_t at)
 {
 	size_t i = at;
 
-	while (i < s->list.count && !row_selectable(&s->list.rows[i]))
+	while (i < s->list.count && !is_selectable(&s->list.rows[i]))
 		i++;
 	if (i < s->list.count)
 		return i;
 	for (i = at < s->list.count ? at : s->list.count; i > 0; i--)
-		if (row_selectable(&s->list.rows[i - 1]))
+		if (is_selectable(&s->list.rows[i - 1]))
 			return i - 1;
 	return 0;
 }
@@ -253,7 +254,7 @@ static bool is_cursor(const struct screen *s, size_t at)
 	char *name;
 	bool same;
 
-	if (at >= s->list.count || !row_selectable(&s->list.rows[at]))
+	if (at >= s->list.count || !is_selectable(&s->list.rows[at]))
 		return false;
 	name = row_name(&s->list.rows[at]);
 	same = !strcmp(name, s->cursor);
@@ -324,11 +325,11 @@ void rows_move(struct screen *s, long by)
 
 	while (by > 0 && at + 1 < s->list.count) {
 		at++;
-		by -= row_selectable(&s->list.rows[at]);
+		by -= is_selectable(&s->list.rows[at]);
 	}
 	while (by < 0 && at > 0) {
 		at--;
-		by += row_selectable(&s->list.rows[at]);
+		by += is_selectable(&s->list.rows[at]);
 	}
 	rows_go(s, at);
 }

@@ -39,7 +39,7 @@ struct row {
 	bool came, went; /* something of it was opened, or ended, a moment ago */
 };
 
-/* A row that was opened, by its name (row_name()). */
+/* A row that was opened, by a name that outlives the snapshot. */
 struct unfolded {
 	char *name;
 	UT_hash_handle hh;
@@ -102,9 +102,6 @@ struct screen {
 /* screen_rows.c: the tree as lines. */
 void rows_build(struct screen *screen);
 void rows_free(struct screen *screen);
-/* A name of the row that outlives the snapshot; caller frees. */
-char *row_name(const struct row *row);
-bool row_selectable(const struct row *row);
 /* NULL if the table is empty. */
 const struct row *rows_current(const struct screen *screen);
 /* Moves the cursor by that many selectable rows, as far as there are any. */
@@ -151,7 +148,7 @@ int terminal_open(struct terminal **out, bool colour);
 void terminal_close(struct terminal *terminal);
 void terminal_size(unsigned *rows, unsigned *columns);
 /* The next key that waits, a KEY_* or a byte; 0: none. */
-int terminal_key(struct terminal *terminal);
+int terminal_key(void);
 void terminal_show(struct terminal *terminal, const struct canvas *canvas);
 
 /* screen_text.c: "…" or "..", and their kin, for this screen. */

@@ -230,11 +230,10 @@ static int mouse_key(void)
 	return event.bstate & BUTTON1_PRESSED ? KEY_CLICK + event.y : 0;
 }
 
-int terminal_key(struct terminal *t)
+int terminal_key(void)
 {
 	int key;
 
-	(void)t;
 	do {
 		key = getch();
 		if (key == KEY_MOUSE)

@@ -49,7 +49,8 @@ void servers_trend_text(char *out, size_t size, const struct instance_row *i)
 	}
 }
 
-void servers_slots_text(char *out, size_t size, const struct instance_row *i)
+/* "97 of 100 slots (3 reserved), +14/min, full in ~13s" */
+static void slots_text(char *out, size_t size, const struct instance_row *i)
 {
 	char trend[80];
 
@@ -76,7 +77,8 @@ static __u32 stretch_most(const struct instance_row *i, size_t from, size_t to)
 	return most;
 }
 
-void servers_sparkline(char *out, size_t size, const struct instance_row *i, size_t columns)
+/* Used slots over time as block characters; "" if there is no history. */
+static void sparkline(char *out, size_t size, const struct instance_row *i, size_t columns)
 {
 	static const char *const blocks[] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
 	size_t n = i->history_count < columns ? i->history_count : columns;
@@ -193,9 +195,9 @@ static void print_instance(
 	fputs(" (PostgreSQL", c->out);
 	if (i->version)
 		fprintf(c->out, " %u", i->version);
-	servers_slots_text(slots, sizeof(slots), i);
+	slots_text(slots, sizeof(slots), i);
 	fprintf(c->out, "): %s", slots);
-	servers_sparkline(spark, sizeof(spark), i, SPARK_COLUMNS);
+	sparkline(spark, sizeof(spark), i, SPARK_COLUMNS);
 	if (!c->ascii && *spark)
 		fprintf(c->out, "  %s", spark);
 	fputc('\n', c->out);

@@ -11,10 +11,4 @@ void servers_print(const struct view_context *context, const struct snapshot *sn
 /* "+14/min, full in ~13s": how the slots taken change, and when none is left; "" if they do not. */
 void servers_trend_text(char *out, size_t size, const struct instance_row *instance);
 
-/* "97 of 100 slots (3 reserved), +14/min, full in ~13s" */
-void servers_slots_text(char *out, size_t size, const struct instance_row *instance);
-
-/* Used slots over time as block characters, `columns` at most; "" if there is no history. */
-void servers_sparkline(char *out, size_t size, const struct instance_row *instance, size_t columns);
-
 #endif
