@@ -51,8 +51,8 @@ WIRE_INLINE void wire_start_client(struct wire *w, __u8 byte)
 		wire_tls(&w->server, 0);
 		wire_tls(side, 1);
 	} else if (side->got == 1 && (byte || w->asked == 'G')) {
-		wire_lost(
-			side); /* nothing that begins a startup packet, or can't be told from one */
+		/* Nothing that begins a startup packet, or can't be told from one. */
+		wire_lost(side);
 	} else if (side->got == 8) {
 		wire_packet(w);
 	}

@@ -203,8 +203,8 @@ void terminal_close(struct terminal *t)
 	mousemask(0, NULL);
 	endwin();
 	rescue_disarm();
-	for (size_t i = 0; i < CURSES_SIGNALS;
-		i++) /* curses' own handlers have nothing left to do */
+	/* curses' own handlers have nothing left to do */
+	for (size_t i = 0; i < CURSES_SIGNALS; i++)
 		signal(curses_signals[i], SIG_DFL);
 	delscreen(t->screen);
 	notes_tell(t);
