@@ -11,7 +11,8 @@ import subprocess
 
 SYS_BPF = {"x86_64": 321, "aarch64": 280, "riscv64": 280}[platform.machine()]
 PROG_LOAD, RAW_TRACEPOINT_OPEN, LINK_CREATE, ENABLE_STATS = 5, 17, 28, 32
-CGROUP_SKB, RAW_TRACEPOINT, EGRESS = 8, 17, 1
+CGROUP_SKB, SOCK_OPS, RAW_TRACEPOINT = 8, 13, 17        # kinds of programs
+EGRESS, AT_SOCK_OPS = 1, 3                                  # where they are hung
 
 
 def bpf(command, attributes):
@@ -43,11 +44,14 @@ def cgroup2_root():
 class Nothing:
     """A program that does nothing: with statistics, what it costs is the statistics.
 
-    It hangs where the peek does, at the root of cgroup2, or at a raw tracepoint.
+    It hangs where the peek does, at the root of cgroup2, or where the sockets' callbacks do
+    (sock_ops=True), or at a raw tracepoint.
     """
 
-    def __init__(self, tracepoint=None):
+    def __init__(self, tracepoint=None, sock_ops=False):
         self.tracepoint = tracepoint
+        self.kind, self.place = (RAW_TRACEPOINT, 0) if tracepoint else \
+            (SOCK_OPS, AT_SOCK_OPS) if sock_ops else (CGROUP_SKB, EGRESS)
 
     def __enter__(self):
         code = struct.pack("<BBhi", 0xb7, 0, 0, 1) + struct.pack("<BBhi", 0x95, 0, 0, 0)
@@ -55,19 +59,24 @@ class Nothing:
                       (code, b"GPL", (self.tracepoint or "").encode())]
         places = [ctypes.addressof(text) for text in self.texts]
         self.program = bpf(PROG_LOAD, struct.pack(
-            "<IIQQIIQII16sII", RAW_TRACEPOINT if self.tracepoint else CGROUP_SKB, 2, places[0],
-            places[1], 0, 0, 0, 0, 0, b"nothing", 0, 0 if self.tracepoint else EGRESS))
+            "<IIQQIIQII16sII", self.kind, 2, places[0], places[1], 0, 0, 0, 0, 0, b"nothing", 0, self.place))
         if self.tracepoint:
             self.link = bpf(RAW_TRACEPOINT_OPEN, struct.pack("<QI", places[2], self.program))
             return self
         root = os.open(cgroup2_root(), os.O_RDONLY)
-        self.link = bpf(LINK_CREATE, struct.pack("<IIII", self.program, root, EGRESS, 0))
+        self.link = bpf(LINK_CREATE, struct.pack("<IIII", self.program, root, self.place, 0))
         os.close(root)
         return self
 
     def __exit__(self, *_):
         os.close(self.link)
         os.close(self.program)
+
+    def ns(self):
+        """Per run, so far; 0.0: it did not run."""
+        with open(f"/proc/self/fdinfo/{self.program}", encoding="ascii") as file:
+            said = dict(line.split() for line in file if line.startswith(("run_cnt:", "run_time_ns:")))
+        return int(said["run_time_ns:"]) / max(1, int(said["run_cnt:"]))
 
 
 def statistics(pid):

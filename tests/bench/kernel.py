@@ -7,30 +7,11 @@ import os
 import subprocess
 import time
 
+from bpf import Nothing, Statistics
 from peers import Running
 
-STATISTICS_NS = {"cgroup_skb": 69, "cgroup_sock_addr": 69}  # the statistics' own cost per run (measured,
-STATISTICS_NS_ELSE = 55                                     # empty programs): not the program's
-SWITCH = "/proc/sys/kernel/bpf_stats_enabled"
 BPFTOOL = next((p for p in ("/usr/sbin/bpftool", "/usr/local/sbin/bpftool") if os.access(p, os.X_OK)),
                "bpftool")
-
-
-class Statistics:
-    """The kernel keeps BPF run times while this is open."""
-
-    def __enter__(self):
-        with open(SWITCH, encoding="ascii") as file:
-            self.before = file.read().strip()
-        self._switch("1")
-
-    def __exit__(self, *_):
-        self._switch(self.before)
-
-    @staticmethod
-    def _switch(value):
-        with open(SWITCH, "w", encoding="ascii") as file:
-            file.write(value)
 
 
 def fdinfo(pid):
@@ -59,10 +40,20 @@ def maps_memory(pid):
                for line in text.splitlines() if line.startswith("memlock:"))
 
 
-def net_ns(row, before):
+def statistics_ns(tool, port, count, group):
+    """What the statistics themselves cost per run, by kind of program: programs that do nothing, in a
+    storm of their own."""
+    with Statistics(), Nothing("inet_sock_set_state") as tracing, Nothing(sock_ops=True) as sock_ops, \
+            Nothing() as packets:
+        storm_of(tool, port, count, group)
+        return {"tracing": tracing.ns(), "sock_ops": sock_ops.ns(), "cgroup_skb": packets.ns()}
+
+
+def net_ns(row, before, floors):
     runs = row.get("run_cnt", 0) - before.get("run_cnt", 0)
     spent = row.get("run_time_ns", 0) - before.get("run_time_ns", 0)
-    return runs, max(0, spent - runs * STATISTICS_NS.get(row["type"], STATISTICS_NS_ELSE))
+    floor = floors.get(row["type"], floors["tracing"])
+    return runs, max(0, spent - runs * floor)
 
 
 def storm_of(tool, port, count, group):
@@ -82,10 +73,10 @@ def seen(peer, lines, port, pid):
     return sum(len(f) > 5 and f[5] == str(port) for f in fields)
 
 
-def program_rows(before, after, connections):
+def program_rows(before, after, connections, floors):
     rows = []
     for number, row in sorted(after.items()):
-        runs, spent = net_ns(row, before.get(number, {}))
+        runs, spent = net_ns(row, before.get(number, {}), floors)
         if runs:
             rows.append({"program": row["name"], "type": row["type"], "runs": runs,
                          "iterator": row["name"].startswith("snapshot_"), "ns_per_run": spent / runs,
@@ -93,7 +84,7 @@ def program_rows(before, after, connections):
     return rows
 
 
-def per_connection(peer, tool, port, count, groups, folder):
+def per_connection(peer, tool, port, count, groups, folder, floors):
     """One storm under one tracer: kernel ns and reader µs per connection, events missing, programs."""
     with Statistics(), Running(peer, port, groups["tracer"], folder) as tracer:
         before = programs_of(tracer.process.pid)
@@ -102,7 +93,7 @@ def per_connection(peer, tool, port, count, groups, folder):
         after = programs_of(tracer.process.pid)
         time.sleep(0.5)     # what still lies in its buffers belongs to the price
         reader = groups["tracer"].used() - reader
-    programs = program_rows(before, after, count)
+    programs = program_rows(before, after, count, floors)
     kernel_ns = sum(p["ns_per_run"] * p["runs_per_connection"] for p in programs if not p["iterator"])
     return {"connections": count, "rate": said["rate"], "kernel_us": kernel_ns / 1e3,
             "reader_us": reader / count * 1e6, "programs": programs,
@@ -111,5 +102,6 @@ def per_connection(peer, tool, port, count, groups, folder):
 
 def measure(tool, port, tracers, groups, folder, smoke):
     count = 1000 if smoke else 30000
-    return {peer.name: per_connection(peer, tool, port, count, groups, folder)
+    floors = statistics_ns(tool, port, count, groups["work"])
+    return {peer.name: per_connection(peer, tool, port, count, groups, folder, floors) | {"statistics_ns": floors}
             for peer in (tracers[:1] if smoke else tracers)}
