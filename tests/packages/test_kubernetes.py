@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The DaemonSet and its image: as little privilege as docs/PRIVILEGES.md says, nothing that is not there."""
 
+import json
 import re
+import shutil
 import subprocess
 
 import pytest
 import yaml
 
-from shipped import PROGRAM, ROOT, need
+from shipped import BUILD, ROOT, need
 
 FOLDER = ROOT / "packaging" / "kubernetes"
 
@@ -62,13 +64,59 @@ def test_selector_probes_ports_and_arguments(container):
     assert container["image"].endswith(f":{version}")
 
 
-def test_the_image_has_each_library_the_program_needs():
-    need("dpkg", "dpkg")
-    text = re.sub(r"\\\n", " ", (FOLDER / "Containerfile").read_text())
-    installed = set(re.findall(r"\blib\S+|zlib1g\b", text.rsplit("FROM ", 1)[1]))
-    libraries = re.findall(r"NEEDED\)\s+Shared library: \[([^]]+)\]",
-                           subprocess.run(["readelf", "-d", PROGRAM], check=True, capture_output=True, text=True).stdout)
-    for library in libraries:
-        found = subprocess.run(["dpkg", "-S", f"*/{library}"], capture_output=True, text=True, check=False).stdout
-        packages = {line.split(":")[0] for line in found.splitlines()}
-        assert packages & (installed | {"libc6"}), (library, packages)
+def test_the_image_is_the_static_program_alone():
+    """Built and run by tests/release/test_release.py."""
+    text = (FOLDER / "Containerfile").read_text()
+    assert re.findall(r"^([A-Z]+) (.*)$", text, re.M)[:2] == [("FROM", "scratch"), ("COPY", "pgleaktrace /pgleaktrace")]
+    version = re.search(r"^VERSION +:= (\S+)$", (ROOT / "Makefile").read_text(), re.M)[1]
+    assert f"-t pgleaktrace:{version} build/static\n" in text
+
+
+# Types and JSON schemas made from Kubernetes' own OpenAPI description.
+MODELS = ["kubernetes-models@4.5.1", "typescript@5.9.3"]
+
+
+@pytest.fixture(scope="session")
+def models():
+    """The folder with Kubernetes' models, installed once per build."""
+    need("npm", "npm")
+    folder, wanted = BUILD / "kubernetes", " ".join(MODELS)
+    done = folder / "installed"
+    if not done.exists() or done.read_text() != wanted:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        (folder / "package.json").write_text('{"private": true}')
+        subprocess.run(["npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", *MODELS],
+                       cwd=folder, check=True)
+        done.write_text(wanted)
+    return folder
+
+
+def complaints(models, folder, kinds):
+    """What TypeScript and the schemas say against {kind: document}. TypeScript knows which fields there
+    are, the schemas what may stand in them."""
+    source = folder / "documents.ts"
+    paths = {kind: f"{models}/node_modules/kubernetes-models/{d['apiVersion']}/{kind}" for kind, d in kinds.items()}
+    source.write_text("".join(f'import {{ I{kind} }} from "{paths[kind]}";\n'
+                              f"export const the{kind}: I{kind} = {json.dumps(d)};\n" for kind, d in kinds.items()))
+    typed = subprocess.run(["node", models / "node_modules" / "typescript" / "bin" / "tsc", "--noEmit", "--strict",
+                            "--skipLibCheck", source], capture_output=True, text=True, check=False)
+    script = folder / "check.cjs"
+    script.write_text("".join(f"new (require({json.dumps(paths[kind])}).{kind})({json.dumps(d)}).validate();\n"
+                              for kind, d in kinds.items()))
+    valid = subprocess.run(["node", script], capture_output=True, text=True, check=False)
+    return typed.stdout + valid.stderr
+
+
+def test_kubernetes_own_description_accepts_it(models, tmp_path):
+    assert complaints(models, tmp_path, documents()) == ""
+
+
+@pytest.mark.parametrize("change, says", [
+    (lambda c: c["securityContext"].update(readOnlyRootFileSystem=True), "does not exist in type 'ISecurityContext'"),
+    (lambda c: c.update(resources={"limits": {"memory": "lots"}}), "resources"),
+    (lambda c: c.pop("name"), "must have required property name")], ids=["field", "value", "need"])
+def test_kubernetes_own_description_is_asked(models, tmp_path, change, says):
+    kinds = documents()
+    change(kinds["DaemonSet"]["spec"]["template"]["spec"]["containers"][0])
+    assert says in complaints(models, tmp_path, kinds)
