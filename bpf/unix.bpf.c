@@ -74,15 +74,11 @@ static __noinline void emit_open(struct unix_connection *conn)
 	output_detail(&event, sizeof(event));
 }
 
-/* It reached a server: only now is it known which. */
-__hidden void unix_open(struct unix_connection *conn, struct sock *server_end)
+static void opened(struct unix_connection *conn, __u64 when)
 {
 	struct totals *totals;
 
-	if (conn->base.phase != PHASE_CONNECTING ||
-		!unix_server_of(&conn->base.ledger.server, server_end))
-		return;
-	conn->base.opened_at = bpf_ktime_get_boot_ns();
+	conn->base.opened_at = when;
 	if (!connection_step(&conn->base, PHASE_CONNECTING, PHASE_OPEN))
 		return;
 	totals = ledger_open(&conn->base);
@@ -92,6 +88,14 @@ __hidden void unix_open(struct unix_connection *conn, struct sock *server_end)
 		ledger_raise_open(totals);
 	}
 	emit_open(conn);
+}
+
+/* It reached a server: only now is it known which. */
+__hidden void unix_open(struct unix_connection *conn, struct sock *server_end)
+{
+	if (conn->base.phase == PHASE_CONNECTING &&
+		unix_server_of(&conn->base.ledger.server, server_end))
+		opened(conn, bpf_ktime_get_boot_ns());
 }
 
 __hidden void unix_fail(struct unix_connection *conn, enum manner manner)
@@ -107,7 +111,7 @@ __hidden void unix_fail(struct unix_connection *conn, enum manner manner)
 
 	if (!connection_step(&conn->base, PHASE_CONNECTING, PHASE_ENDED))
 		return;
-	unix_server_failed(&conn->base.ledger.server);
+	unix_server_known(&conn->base.ledger.server);
 	event.ledger = conn->base.ledger;
 	totals = ledger_open(&conn->base);
 	if (totals) {
@@ -198,6 +202,14 @@ static void closed(struct unix_connection *conn)
 	unix_release(conn);
 }
 
+/* PostgreSQL tells of each connection that it is there; a relay need not. Whoever closed one before
+ * it was seen was connected. */
+static void relayed(struct unix_connection *conn)
+{
+	if (conn->base.phase == PHASE_CONNECTING && unix_is_relay(&conn->base.ledger.server))
+		opened(conn, conn->base.attempted_at);
+}
+
 /* Brings what we believe up to what the client's socket shows. */
 __hidden void unix_settle(struct unix_connection *conn, struct sock *client_end)
 {
@@ -209,6 +221,7 @@ __hidden void unix_settle(struct unix_connection *conn, struct sock *client_end)
 	};
 
 	if (!unix_alive(client_end)) {
+		relayed(conn);
 		if (conn->base.phase != PHASE_CONNECTING)
 			closed(conn);
 		return; /* still connecting: the server's end, or its absence, will tell */
@@ -223,6 +236,7 @@ __hidden void unix_settle(struct unix_connection *conn, struct sock *client_end)
 /* No struct sock of it is left. */
 __hidden void unix_vanished(struct unix_connection *conn)
 {
+	relayed(conn);
 	if (conn->base.phase == PHASE_CONNECTING)
 		unix_fail(conn, MANNER_ERROR);
 	else

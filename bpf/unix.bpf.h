@@ -73,7 +73,10 @@ int unix_accepted(struct bpf_sock_addr *ctx);
 bool unix_watched(struct sock *bound);
 bool unix_server_of(struct server_key *key, struct sock *server_end);
 bool unix_server_asked(struct server_key *key, struct bpf_sock_addr *ctx, struct sock *client);
-void unix_server_failed(struct server_key *key);
+void unix_server_known(struct server_key *key);
+bool unix_is_postgres(struct task_struct *task);
+void unix_relay_seen(struct task_struct *task, struct sock *listener);
+bool unix_is_relay(struct server_key *key);
 
 /* unix_holder.bpf.c */
 void unix_hold(struct task_struct *task);

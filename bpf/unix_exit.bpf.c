@@ -69,14 +69,12 @@ static long ends_at_database(__u32 fd, void *context)
 static void may_refuse(struct walk *walk, __u32 fds)
 {
 	struct task_struct *task = walk->task;
-	char comm[EVENT_COMM] = {};
 
-	process_comm_of(task, comm);
 	walk->refuses = BPF_CORE_READ(task, exit_code) == 1 << 8 &&
 			BPF_CORE_READ(task, self_exec_id) ==
 				BPF_CORE_READ(task, real_parent, self_exec_id) &&
 			bpf_ktime_get_boot_ns() - walk->key.start < REFUSAL_LIFE &&
-			(!bpf_strncmp(comm, 8, "postgres") || !bpf_strncmp(comm, 10, "postmaster"));
+			unix_is_postgres(task);
 	if (walk->refuses)
 		bpf_loop(fds, ends_at_database, walk, 0);
 }

@@ -28,13 +28,23 @@ struct {
 } unix_places SEC(".maps");
 
 /* The server that answered at a path: a connect() that fails never sees its inode. Inserted:
- * unix_server_of(). Deleted: never. Read: unix_server_failed(). Full: failures stand alone. */
+ * unix_server_of(). Deleted: never. Read: unix_server_known(). Full: failures stand alone. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1024);
 	__type(key, struct server_key);
 	__type(value, struct server_key);
 } unix_paths SEC(".maps");
+
+/* Servers that are no PostgreSQL, with the number of the last look that saw them listen. Inserted:
+ * unix_relay_seen(). Deleted: never. Read: unix_is_relay(). Full: connections to more of them that
+ * come and go between two looks are taken for failed. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, struct server_key);
+	__type(value, __u32);
+} unix_relays SEC(".maps");
 
 struct tail { /* a name behind the last slash, ".s.PGSQL.65535" at most */
 	union {
@@ -211,10 +221,40 @@ __hidden bool unix_server_asked(
 	return true;
 }
 
-__hidden void unix_server_failed(struct server_key *key)
+/* From what was asked for to the server that is known to be there, if any. */
+__hidden void unix_server_known(struct server_key *key)
 {
 	struct server_key *known = bpf_map_lookup_elem(&unix_paths, key);
 
 	if (known)
 		*key = *known;
+}
+
+/* By its name, as src/stream/live_servers.c knows a postmaster. */
+__hidden bool unix_is_postgres(struct task_struct *task)
+{
+	char comm[EVENT_COMM] = {};
+
+	process_comm_of(task, comm);
+	return !bpf_strncmp(comm, 9, "postgres") || !bpf_strncmp(comm, 11, "postmaster");
+}
+
+/* Somebody listens there who is no PostgreSQL: it need not ask its sockets for their name. */
+__hidden void unix_relay_seen(struct task_struct *task, struct sock *listener)
+{
+	struct server_key key;
+	__u32 number = snapshot_number;
+
+	if (!unix_is_postgres(task) && unix_server_of(&key, listener))
+		bpf_map_update_elem(&unix_relays, &key, &number, BPF_ANY);
+}
+
+/* … and did at the last look or the one before. */
+__hidden bool unix_is_relay(struct server_key *key)
+{
+	__u32 *seen;
+
+	unix_server_known(key);
+	seen = bpf_map_lookup_elem(&unix_relays, key);
+	return seen && *seen + 1 >= snapshot_number;
 }

@@ -61,6 +61,14 @@ static __noinline void client_seen(
 	bpf_seq_write(ctx->meta->seq, &event, sizeof(event));
 }
 
+static void listener_seen(struct task_struct *task, struct sock *sk)
+{
+	if (unix_hooked)
+		unix_relay_seen(task, sk);
+	else
+		unix_hold(task); /* a postmaster: unix_unseen.bpf.c wants its children */
+}
+
 /* A descriptor of a unix socket, whoever's. */
 __hidden void unix_file(
 	struct bpf_iter__task_file *ctx, struct task_struct *task, struct sock *sk)
@@ -69,8 +77,8 @@ __hidden void unix_file(
 
 	if (!unix_watching)
 		return;
-	if (!unix_hooked && sk->__sk_common.skc_state == TCP_LISTEN && unix_watched(sk))
-		unix_hold(task); /* a postmaster: unix_unseen.bpf.c wants its children */
+	if (sk->__sk_common.skc_state == TCP_LISTEN && unix_watched(sk))
+		listener_seen(task, sk);
 	if (!peer || sk->__sk_common.skc_state != TCP_ESTABLISHED)
 		return;
 	if (unix_watched(peer)) {

@@ -5,14 +5,15 @@ incident. What is healthy raises nothing; the culprit is named, and only it.
 
 import json
 import os
-import pathlib
 import re
 import subprocess
 
 import pytest
 
 from actors import Actor, node_script, python_script
-from pgcluster import PgCluster, free_port, wait_until
+from conftest import need
+from pgcluster import PgCluster, wait_until
+from pgbouncer import PgBouncer
 from tracer import Tracer, expect, tracer_path
 
 LOCAL = "127.0.0.1"
@@ -227,39 +228,8 @@ def idle_of(cluster, older):
 # -- relays ---------------------------------------------------------------------------------------
 
 
-class PgBouncer:
-    """One in front of a cluster, in session mode, on a port of its own."""
-
-    def __init__(self, cluster, port=None):
-        self.port = port or free_port()
-        path = pathlib.Path(cluster.folder) / "pgbouncer.ini"   # where its user may read
-        path.write_text(f"[databases]\n* = host={LOCAL} port={cluster.port} user=postgres\n[pgbouncer]\n"
-                        f"listen_addr = {LOCAL}\nlisten_port = {self.port}\nauth_type = any\n"
-                        "unix_socket_dir =\npool_mode = session\ndefault_pool_size = 20\n"
-                        "ignore_startup_parameters = extra_float_digits\n")
-        self.actor = Actor(["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups",
-                            "/usr/sbin/pgbouncer", "-q", path], stderr=subprocess.DEVNULL)
-
-    def __enter__(self):
-        wait_until(self.listens, "pgbouncer listens")
-        return self
-
-    def __exit__(self, *_):
-        self.actor.__exit__()
-
-    @property
-    def pid(self):
-        return self.actor.pid
-
-    def listens(self):
-        assert self.actor.process.poll() is None, "pgbouncer did not start"
-        with open("/proc/net/tcp", encoding="ascii") as file:
-            return f":{self.port:04X} 00000000:0000 0A" in file.read()
-
-
 def test_a_pooler_is_a_relay_and_who_is_behind_it_is_named(cluster):
-    if not os.path.exists("/usr/sbin/pgbouncer"):
-        pytest.skip("pgbouncer is missing (Debian: apt install pgbouncer)")
+    need("pgbouncer", "pgbouncer")
     with PgBouncer(cluster) as bouncer:
         env = dict(cluster.env(app="behind"), PGPORT=str(bouncer.port))
         ports = f"{cluster.port},{bouncer.port}"
@@ -272,6 +242,7 @@ def test_a_pooler_is_a_relay_and_who_is_behind_it_is_named(cluster):
     relay = report.script("pgbouncer")
     assert relay["role"] == "relay" and relay["open"] == 12 == relay["idle"]
     assert rules_of(report) == {"leaky.py": ["idle-hoard"], "pgbouncer": ["relay"]}
+    assert relay["findings"][0]["evidence"]["clients"] == 12
     servers = {s["port"]: s for s in report.servers}
     assert servers[bouncer.port]["kind"] == "relay" and servers[bouncer.port]["program"] == "pgbouncer"
     assert servers[bouncer.port]["pid"] == bouncer.pid and servers[bouncer.port]["open"] == 12

@@ -10,6 +10,8 @@ import subprocess
 import pytest
 
 from actors import Actor, node_script, python_script
+from conftest import need
+from pgbouncer import PgBouncer
 from pgcluster import PgCluster, wait_until
 from tracer import WITHOUT_CGROUP2, Tracer, expect
 
@@ -226,6 +228,29 @@ def test_without_hooks_what_a_look_has_counted_is_not_counted_again(cluster, env
         wait_backends_gone(cluster)
         report = tracer.stop(complete=False)
     expect(report.process(killed.pid), opened=1, abandoned=1)
+
+
+def test_a_pooler_s_clients(cluster):
+    """It asks its sockets for no name: what comes and goes between two looks was there all the same."""
+    need("pgbouncer", "pgbouncer")
+    with PgBouncer(cluster) as bouncer:
+        env = dict(cluster.env(cluster.folder), PGPORT=str(bouncer.port))
+        with Tracer(bouncer.port, "-i", "60s", unix=True) as tracer:
+            with Actor(["psql", "-XAtq"], env=env) as killed:
+                wait_at_prompt(killed)
+                killed.kill()
+            for _ in range(5):
+                with Actor(["psql", "-XAtq", "-c", "SELECT 1"], env=env) as clean:
+                    assert clean.finish() == 0
+            os.kill(bouncer.pid, signal.SIGSTOP)        # too busy to accept this one, or to let go of it
+            with socket.socket(socket.AF_UNIX) as hasty:
+                hasty.connect(f"{cluster.folder}/.s.PGSQL.{bouncer.port}")
+            report = tracer.stop()
+            os.kill(bouncer.pid, signal.SIGCONT)
+    expect(report.process(killed.pid), opened=1, abandoned=1)
+    expect(report.process(clean.pid), opened=1, closed=1)
+    expect(report.process(os.getpid()), opened=1, closed=1)
+    assert (report.total("opened"), report.total("failed")) == (7, 0)
 
 
 def test_abstract(postgres):
