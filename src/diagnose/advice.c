@@ -8,24 +8,34 @@
 #include "base/mem.h"
 #include "diagnose/diagnose.h"
 
-/* "new Pool({ max: N })" with the number, where it is known. */
-static char *limit_text(const struct library_row *l, const struct budget *b)
+/* What there is room for, but no more than one pool has as it is: a leak is no reason for a larger. */
+static __u64 room_for(const struct finding *f, const struct library_row *l)
 {
+	__u64 asked = pool_configured(l, f->client->library_config);
+	__u64 pool = asked ? asked : l->pool;
+
+	return pool && pool < f->budget.limit ? pool : f->budget.limit;
+}
+
+/* "new Pool({ max: N })" with the number, where it is known. */
+static char *limit_text(const struct finding *f, const struct library_row *l)
+{
+	const struct budget *b = &f->budget;
 	const char *at = l->limit;
 
 	while ((at = strchr(at, 'N')) && (at[1] && strchr("abcdefghijklmnopqrstuvwxyz", at[1])))
 		at++;
 	if (!at || !b->known || !b->limit)
 		return xstrdup(l->limit);
-	return xasprintf(
-		"%.*s%llu%s", (int)(at - l->limit), l->limit, (unsigned long long)b->limit, at + 1);
+	return xasprintf("%.*s%llu%s", (int)(at - l->limit), l->limit,
+		(unsigned long long)room_for(f, l), at + 1);
 }
 
-static char *library_advice(enum rule rule, const struct library_row *l, const struct budget *b)
+static char *library_advice(const struct finding *f, const struct library_row *l)
 {
-	char *limit = limit_text(l, b), *out = NULL;
+	char *limit = limit_text(f, l), *out = NULL;
 
-	switch (rule) {
+	switch (f->rule) {
 	case RULE_ABANDONED:
 		out = xasprintf("close the client before the process ends: %s", l->close);
 		break;
@@ -44,7 +54,7 @@ static char *library_advice(enum rule rule, const struct library_row *l, const s
 			"pooler (pgbouncer, transaction mode) in between",
 			limit);
 		break;
-	case RULE_LEFT_OPEN: out = xasprintf("%s: %s", rule_rows[rule].advice, l->close); break;
+	case RULE_LEFT_OPEN: out = xasprintf("%s: %s", rule_rows[f->rule].advice, l->close); break;
 	default: break;
 	}
 	free(limit);
@@ -64,12 +74,19 @@ static char *plain_advice(enum rule rule, const struct budget *b)
 		(unsigned long long)b->limit, b->limit == 1 ? "" : "s");
 }
 
-static __u64 evidence_of(const struct finding *f, const char *name)
+static const struct evidence *evidence_find(const struct finding *f, const char *name)
 {
 	for (size_t i = 0; i < f->evidence_count; i++)
 		if (!strcmp(f->evidence[i].name, name))
-			return f->evidence[i].number;
-	return 0;
+			return &f->evidence[i];
+	return NULL;
+}
+
+static __u64 evidence_of(const struct finding *f, const char *name)
+{
+	const struct evidence *evidence = evidence_find(f, name);
+
+	return evidence ? evidence->number : 0;
 }
 
 /* Code can close in a handler of SIGTERM; no code helps against SIGKILL. */
@@ -86,7 +103,10 @@ char *advice_of(const struct finding *f)
 	if (was_killed(f))
 		return xstrdup("ask who ends it and how: SIGTERM can be handled, and the client "
 			       "closed there; SIGKILL can't (out of memory? a time limit?)");
-	advice = l ? library_advice(f->rule, l, &f->budget) : NULL;
+	if (f->rule == RULE_RELAY && evidence_find(f, "clients"))
+		return xstrdup("nothing: its own port is watched too, and who is behind it is "
+			       "named here");
+	advice = l ? library_advice(f, l) : NULL;
 
 	return advice ? advice : plain_advice(f->rule, &f->budget);
 }

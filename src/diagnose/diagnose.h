@@ -5,6 +5,8 @@
 
 #include <pgleaktrace/finding.h>
 
+#include "base/library.h"
+
 void prove(struct finding *finding, const char *name, __u64 number, bool is_age);
 
 /* budget.c: how many of the group's processes the server can bear; fills finding->budget and its
@@ -14,6 +16,8 @@ bool budget_prove(const struct look *look, struct finding *finding);
 const struct server_row *connection_server(
 	const struct snapshot *snapshot, const struct connection_row *row);
 
+/* "max=20 in scripts/db.js:4": the number behind one of the library's own parameters; 0: none. */
+__u64 pool_configured(const struct library_row *library, const char *config);
 /* The most connections that one pool of this process holds without being asked for more. */
 __u64 process_pool(const struct process_row *process);
 

@@ -10,6 +10,7 @@ static const struct {
 	{"abandoned", "connections that were open when their process ended"},
 	{"backend_pid", "the server's process that has the oldest such slot"},
 	{"client_pid", "the process that had the other end of it"},
+	{"clients", "connections to it; not there where its own port is not watched"},
 	{"concurrent", "most of its processes with a connection at once"},
 	{"connections", "connections it was judged by"},
 	{"culprit_idle", "… and idle there"},

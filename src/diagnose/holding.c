@@ -17,8 +17,7 @@
 #define QUARTERS     4
 #define WINDOW_LEAST (2 * SECOND) /* a burst at the start of a process is no growth */
 
-/* "max=20 in scripts/db.js:4": the number behind one of the library's own parameters. */
-static __u64 configured(const struct library_row *l, const char *config)
+__u64 pool_configured(const struct library_row *l, const char *config)
 {
 	for (size_t i = 0; i < LIBRARY_PATTERNS && l->sized[i]; i++) {
 		size_t n = strlen(l->sized[i]);
@@ -34,7 +33,7 @@ __u64 process_pool(const struct process_row *process)
 {
 	const struct event_process *e = process->identity;
 	const struct library_row *l = e ? library_find(e->library) : NULL;
-	__u64 pool = POOL_USUAL, asked = l ? configured(l, e->library_config) : 0;
+	__u64 pool = POOL_USUAL, asked = l ? pool_configured(l, e->library_config) : 0;
 
 	if (l && l->pool > pool)
 		pool = l->pool;

@@ -282,14 +282,34 @@ bool victim_holds(const struct look *look, struct finding *f)
 	return true;
 }
 
+/* Connections to the relay itself, where its own port is watched. */
+static bool clients_of(const struct look *look, __u64 *clients)
+{
+	const struct snapshot *s = look->snapshot;
+	bool is_watched = false;
+
+	*clients = 0;
+	for (size_t i = 0; i < s->server_count; i++)
+		for (size_t p = 0; s->servers[i].instance && p < look->group->process_count; p++)
+			if (s->servers[i].instance->process.pid ==
+				look->group->processes[p].key.pid) {
+				is_watched = true;
+				*clients += s->servers[i].counts.open;
+			}
+	return is_watched;
+}
+
 bool relay_holds(const struct look *look, struct finding *f)
 {
 	const struct counts *c = &look->group->counts;
+	__u64 clients;
 
 	if (group_role(look->snapshot, look->group) != ROLE_RELAY || c->peak < look->threshold)
 		return false;
 	prove(f, "open", c->open, false);
 	prove(f, "peak", c->peak, false);
+	if (clients_of(look, &clients))
+		prove(f, "clients", clients, false);
 	snprintf(f->sentence, sizeof(f->sentence),
 		"a pooler or proxy: its %llu connection%s others', who connect to it", (ull)c->peak,
 		c->peak == 1 ? " is" : "s are");
@@ -303,7 +323,8 @@ bool left_open_holds(const struct look *look, struct finding *f)
 	const struct counts *c = &look->group->counts;
 	char grace[24];
 
-	if (!command || !command->ended || c->open < look->threshold)
+	if (!command || !command->ended || c->open < look->threshold ||
+		look->snapshot->now < command->head.time + command->grace)
 		return false;
 	text_age(grace, sizeof(grace), command->grace);
 	prove(f, "open", c->open, false);

@@ -138,7 +138,7 @@ const struct rule_row rule_rows[RULES] = {
 			"many is its work; who is behind it is seen on its own port.",
 		.taken_back = "never: it stays one",
 		.advice = "watch its port too (-P 5432,6432) to see who is behind it",
-		.evidence = "open peak",
+		.evidence = "open peak clients",
 		.holds = relay_holds},
 	[RULE_LEFT_OPEN] = {.id = "left-open",
 		.severity = SEVERITY_LEAK,

@@ -371,14 +371,21 @@ static void what_listens_as_a_relay_is_one(void **state)
 	struct rig *r = rig_new();
 	struct group_row *g = rig_group(r, "myproxy");
 	struct process_row *p = rig_process(g, "/opt/myproxy");
+	const struct finding *f;
 
 	(void)state;
 	rig_open(r, g, p, 30, 900 * SECOND);
 	r->instance = (struct instance_row){.kind = SERVER_RELAY, .process = p->key, .program = "myproxy"};
 	r->s.instances = &r->instance;
 	r->s.instance_count = 1;
-	assert_non_null(rig_find(r, RULE_RELAY, "myproxy"));
+	f = rig_find(r, RULE_RELAY, "myproxy");
+	assert_non_null(f);
+	assert_non_null(strstr(f->advice, "watch its port"));
 	assert_int_equal(rig_count_findings(r), 1);
+	r->server.instance = &r->instance; /* it is watched: who is behind it is known */
+	f = rig_find(r, RULE_RELAY, "myproxy");
+	assert_null(strstr(f->advice, "watch its port"));
+	assert_int_equal(rig_evidence(f, "clients"), r->server.counts.open);
 }
 
 static void monitors_are_marked_and_counted(void **state)
@@ -408,6 +415,9 @@ static void left_open_when_the_grace_is_over(void **state)
 	r->s.command = &command;
 	assert_int_equal(rig_count_findings(r), 0); /* it still runs */
 	command.ended = 1;
+	command.head.time = r->s.now - SECOND;
+	assert_int_equal(rig_count_findings(r), 0); /* its children still may */
+	command.head.time -= SECOND;
 	f = rig_find(r, RULE_LEFT_OPEN, "test.js");
 	assert_non_null(f);
 	assert_int_equal(f->severity, SEVERITY_LEAK);
@@ -457,6 +467,22 @@ static void advice_speaks_the_library_s_language(void **state)
 	assert_string_equal(f->client->library, "pg");
 	assert_non_null(strstr(f->advice, "pool.end()"));
 	assert_non_null(strstr(f->advice, "new Pool({ max: 4 })")); /* 97 / 20 */
+}
+
+static void advice_never_asks_for_a_larger_pool(void **state)
+{
+	struct rig *r = rig_new();
+	struct group_row *g = rig_group(r, "one.js");
+	struct process_row *p = rig_process(g, NODE);
+	struct event_process *e = (struct event_process *)p->identity;
+
+	(void)state;
+	rig_limit(r, 100, 3, 40);
+	rig_open(r, g, p, 40, 120 * SECOND); /* there is room for 97 */
+	e->library = "pg";
+	assert_non_null(strstr(rig_find(r, RULE_IDLE_HOARD, "one.js")->advice, "max: 10 }"));
+	e->library_config = "max=3 in db.js:4";
+	assert_non_null(strstr(rig_find(r, RULE_IDLE_HOARD, "one.js")->advice, "max: 3 }"));
 }
 
 static void a_pool_of_the_library_s_or_the_script_s_size_is_healthy(void **state)
@@ -523,6 +549,7 @@ int main(void)
 		cmocka_unit_test(left_open_when_the_grace_is_over),
 		cmocka_unit_test(rules_can_be_turned_off_and_given_a_threshold),
 		cmocka_unit_test(advice_speaks_the_library_s_language),
+		cmocka_unit_test(advice_never_asks_for_a_larger_pool),
 		cmocka_unit_test(a_pool_of_the_library_s_or_the_script_s_size_is_healthy),
 		cmocka_unit_test(every_rule_is_whole),
 	};
