@@ -157,7 +157,9 @@ def test_a_session_that_the_server_ends_at_once_was_none(postgres, prefix, how):
     with PgCluster() as cluster:
         env = cluster.env(cluster.socket_folder, app="fresh")
         with tracer(cluster, prefix) as watch, Actor(["psql", "-XAtq"], env=env) as fresh:
-            cluster.wait_open(1, app="fresh")
+            fresh.process.stdin.write(b"\\echo READY\n")     # psql's own: no query
+            fresh.process.stdin.flush()
+            fresh.ready()
             (session,) = cluster.server_log().select(app="fresh")
             if how == "terminated":
                 cluster.psql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
