@@ -78,6 +78,8 @@ def main():
         failed = failed or below
         print(f"{percent(hit, all_):6.1f} %  {hit:5} of {all_:5}  {title} (at least {demanded} %)"
               + ("  TOO LOW" if below else ""))
+    hit, all_ = share(lines, [name for name in lines if name.endswith(".c")])
+    print(f"{percent(hit, all_):6.1f} %  {hit:5} of {all_:5}  all of src/, with what needs a kernel")
     sys.exit(failed)
 
 

@@ -17,6 +17,8 @@ grep -nE '#include <(bpf|time|sys/time|stdio_ext)[/.]|clock_gettime|\btime\(|\bf
 	src/model/*.[ch] src/diagnose/*.[ch] | complain "model and diagnose include no libbpf, read no clock, do no I/O"
 grep -nE '\b(strcpy|strcat|sprintf|strtok|gets)\(' src/*.c src/*/*.c tests/tools/*.c |
 	complain "banned: no bounds"
+grep -nE 'KERNEL_VERSION' bpf/* vmlinux/* src/*/*.[ch] |
+	complain "kernels differ by the fields they have, never by their version"
 grep -LE 'SPDX-License-Identifier' $(git ls-files 'src/*.[ch]' 'docs/*.[ch]' 'bpf/*' 'include/*' 'vmlinux/*' 'tests/*.[ch]' \
 	'tests/*.py' 'tests/*.sh' 2>/dev/null) /dev/null | grep -v /dev/null | complain "no SPDX line"
 clang-format --dry-run -Werror $(ls src/*.[ch] src/*/*.[ch] docs/*.[ch] 2>/dev/null) 2>&1 | grep -E 'error:' | head -20 |

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""docs/TRUST.md names tests and commands: each must be there."""
+"""docs/TRUST.md names tests and commands: each must be there, and no command of the Makefile that tests
+may be missing. README leads there.
+"""
 
 import re
 
@@ -24,3 +26,14 @@ def test_each_command_is_a_target():
     for command in re.findall(r"`(?:sudo )?make ([^`]*)`", text()):
         for target in (word for word in command.split('"')[0].split() if "=" not in word):
             assert re.search(rf"^{target}:", makefile, re.M), target
+
+
+def test_each_target_that_tests_is_a_command():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^(check-[a-z]+|lint|soak|coverage|bench):", makefile, re.M))
+    commands = {word for command in re.findall(r"`make ([^`]*)`", text()) for word in command.split()}
+    assert len(targets) > 15 and not targets - commands
+
+
+def test_the_readme_leads_to_it():
+    assert "(docs/TRUST.md)" in (ROOT / "README.md").read_text(encoding="utf-8")
