@@ -7,7 +7,6 @@ test is a failure, so that a machine without the means can never pass for a gree
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
 
@@ -17,10 +16,6 @@ sys.path.insert(0, os.path.dirname(__file__))
 
 from actors import CLIENTS, Sink, build_folder     # noqa: E402  the path comes first
 from pgcluster import PgCluster, free_port, server_program     # noqa: E402
-
-
-# A shell's background job has it ignored, and so would have all that is started here.
-signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
