@@ -64,9 +64,10 @@ static long ends_at_database(__u32 fd, void *context)
 /*
  * Is it a backend that ends because it said FATAL before a session? A child of a postmaster that
  * has not exec'd, its status is 1, it did not live long, and it never opened a database. What it
- * said is not seen: this is told by its shape.
+ * said is not seen: this is told by its shape. Not inlined: the calls from unix_exits() on share
+ * 512 bytes of stack, and Linux 6.1 uses all of them.
  */
-static void may_refuse(struct walk *walk, __u32 fds)
+static __noinline void may_refuse(struct walk *walk, __u32 fds)
 {
 	struct task_struct *task = walk->task;
 
