@@ -69,6 +69,23 @@ static __u64 used_slots(const struct snapshot *s, const struct server_row *serve
 	return server->instance && server->instance->used > seen ? server->instance->used : seen;
 }
 
+bool server_had_room(const struct snapshot *s, const struct connection_row *row)
+{
+	const struct server_row *server = connection_server(s, row);
+	const struct instance_row *i = server ? server->instance : NULL;
+	__u64 most = i ? i->used : 0, seen = 0;
+
+	if (!i || i->max_connections <= 0)
+		return false;
+	for (size_t n = 0; n < i->history_count; n++)
+		most = i->history[n].used > most ? i->history[n].used : most;
+	for (size_t n = 0; n < s->server_count; n++)
+		if (is_same_server(&s->servers[n], server))
+			seen += s->servers[n].counts.peak;
+	return (most > seen ? most : seen) + (i->reserved > 0 ? (__u64)i->reserved : 0) <
+	       (__u64)i->max_connections;
+}
+
 bool budget_of(const struct snapshot *s, const struct group_row *g, struct budget *b)
 {
 	__u64 own, used, taken;

@@ -16,6 +16,9 @@ bool budget_prove(const struct look *look, struct finding *finding);
 const struct server_row *connection_server(
 	const struct snapshot *snapshot, const struct connection_row *row);
 
+/* Was its server, as far as it was seen, never full? False: it was, or nobody knows. */
+bool server_had_room(const struct snapshot *snapshot, const struct connection_row *row);
+
 /* "max=20 in scripts/db.js:4": the number behind one of the library's own parameters; 0: none. */
 __u64 pool_configured(const struct library_row *library, const char *config);
 /* The most connections that one pool of this process holds without being asked for more. */

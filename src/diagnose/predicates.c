@@ -226,9 +226,10 @@ bool fd_leak_holds(const struct look *look, struct finding *f)
 	return true;
 }
 
-/* Refused because the server is full: the SQLSTATE says so, or nobody could read it. */
-static __u64 refused_for_room(const struct group_row *g, bool *is_inferred)
+/* Refused because the server is full: the SQLSTATE says so, or nobody could read it and it may be. */
+static __u64 refused_for_room(const struct look *look, bool *is_inferred)
 {
+	const struct group_row *g = look->group;
 	__u64 other = 0;
 
 	*is_inferred = false;
@@ -238,8 +239,11 @@ static __u64 refused_for_room(const struct group_row *g, bool *is_inferred)
 
 			if (row->ending != ENDING_REFUSED)
 				continue;
-			other += row->sqlstate && *row->sqlstate && strcmp(row->sqlstate, "53300");
-			*is_inferred = *is_inferred || row->refusal_inferred;
+			if (row->sqlstate && *row->sqlstate ? strcmp(row->sqlstate, "53300") != 0
+							    : server_had_room(look->snapshot, row))
+				other++;
+			else
+				*is_inferred = *is_inferred || row->refusal_inferred;
 		}
 	return g->counts.refused > other ? g->counts.refused - other : 0;
 }
@@ -257,7 +261,7 @@ bool victim_holds(const struct look *look, struct finding *f)
 	const struct group_row *culprit = NULL;
 	const struct counts *own = &look->group->counts;
 	bool is_inferred;
-	__u64 refused = refused_for_room(look->group, &is_inferred);
+	__u64 refused = refused_for_room(look, &is_inferred);
 
 	if (!refused || refused < look->threshold)
 		return false;

@@ -337,6 +337,30 @@ static void victims_are_not_culprits(void **state)
 	assert_int_equal(rig_count_findings(r), 2);
 }
 
+static void a_refusal_nobody_could_read_is_for_room_only_where_there_was_none(void **state)
+{
+	struct rig *r = rig_new();
+	struct group_row *hoarder = rig_group(r, "sync.js"), *typo = rig_group(r, "typo.js");
+
+	(void)state;
+	rig_limit(r, 100, 3, 50);
+	rig_open(r, hoarder, rig_process(hoarder, NODE), 10, 120 * SECOND);
+	refuse(r, typo, 3, "");
+	assert_null(rig_find(r, RULE_VICTIM, "typo.js")); /* a wrong password, through a unix socket */
+	r->instance.used = 97;
+	assert_non_null(rig_find(r, RULE_VICTIM, "typo.js"));
+	r->instance.used = 0;
+	r->server.counts.peak = 97; /* between two looks */
+	assert_non_null(rig_find(r, RULE_VICTIM, "typo.js"));
+	r->server.counts.peak = 0;
+	r->instance.history = &(struct sample){.used = 97};
+	r->instance.history_count = 1;
+	assert_non_null(rig_find(r, RULE_VICTIM, "typo.js"));
+	r->instance.max_connections = -1; /* nobody knows */
+	r->instance.history_count = 0;
+	assert_non_null(rig_find(r, RULE_VICTIM, "typo.js"));
+}
+
 static void who_fills_the_server_itself_is_no_victim(void **state)
 {
 	struct rig *r = rig_new();
@@ -542,6 +566,7 @@ int main(void)
 		cmocka_unit_test(churn),
 		cmocka_unit_test(fd_leak),
 		cmocka_unit_test(victims_are_not_culprits),
+		cmocka_unit_test(a_refusal_nobody_could_read_is_for_room_only_where_there_was_none),
 		cmocka_unit_test(who_fills_the_server_itself_is_no_victim),
 		cmocka_unit_test(a_pooler_is_a_relay_and_nothing_else),
 		cmocka_unit_test(what_listens_as_a_relay_is_one),
