@@ -5,7 +5,7 @@ import json
 import re
 import subprocess
 
-from shipped import ROOT, need
+from shipped import ROOT, need, typescript
 
 RULES = ROOT / "packaging" / "prometheus"
 DASHBOARD = ROOT / "packaging" / "grafana" / "pgleaktrace.json"
@@ -51,6 +51,20 @@ def test_dashboard_is_whole():
     variables = {v["name"] for v in data["templating"]["list"]}
     used = set(re.findall(r"\$(\w+)", " ".join(expressions()))) - {"__rate_interval"}
     assert used == variables - {"datasource"} == {"instance", "script"}
+
+
+def dashboard_types(models, folder, data):
+    """What Grafana's own types say against it."""
+    text = json.dumps(data).replace('"mode": "absolute"', '"mode": "absolute" as ThresholdsMode')
+    return typescript(models, folder, f'import {{ Dashboard, ThresholdsMode }} from "{models}/node_modules/@grafana/schema/'
+                      f'dist/types/index";\nexport const it: Dashboard = {text};\n')
+
+
+def test_grafana_s_own_types_accept_the_dashboard(models, tmp_path):
+    data = json.loads(DASHBOARD.read_text())
+    assert dashboard_types(models, tmp_path, data) == ""
+    data["panels"][1]["gridpos"] = data["panels"][1].pop("gridPos")
+    assert "'gridpos' does not exist" in dashboard_types(models, tmp_path, data).replace('"', "")
 
 
 def test_promtool_reads_what_the_fleet_page_shows(tmp_path):
