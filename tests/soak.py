@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Memory over a long watch: `make soak`, by hand. PROCESSES (20000) short processes of 100 names make
+"""Memory over a long watch: `make soak`, by hand. PROCESSES (20000) short processes of NAMES (100) names make
 CONNECTIONS (1000000) together; after each twentieth it prints what the tracer holds. Fails if the books
 are not exact at the end, or if it grows after the first batch of gone processes was folded (docs/FLEET.md)."""
 
 import os
 import pathlib
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -21,8 +20,11 @@ from test_metrics import Served, value  # noqa: E402
 
 PROCESSES = int(os.environ.get("PROCESSES", 20000))
 CONNECTIONS = int(os.environ.get("CONNECTIONS", 1000000))
-NAMES, AT_ONCE, PORTS = 100, 2, 16
-FOLDING = 13000  # processes: GONE_MOST of src/model/state.h, its batch of a tenth, and some to spare
+NAMES = int(os.environ.get("NAMES", 100))
+AT_ONCE, PORTS = 2, 16
+# Processes until it is full: GONE_MOST of src/model/state.h, its batch of a tenth, and some to spare; with names that
+# are new each time KINDS_MOST and its batch as well.
+FOLDING = 13000 if NAMES < 10000 else 25000
 GROWTH = 3000  # kB from there on: a batch more or less, and how full malloc's pages are
 
 
@@ -61,7 +63,7 @@ def main():
     ports, each, step = list({free_port() for _ in range(4 * PORTS)})[:PORTS], CONNECTIONS // PROCESSES, PROCESSES // 20
     with tempfile.TemporaryDirectory() as folder, Served(",".join(map(str, ports)), "--metrics", 0) as served:
         for name in range(NAMES):
-            shutil.copy(tool_path("storm"), f"{folder}/job-{name}")
+            os.symlink(tool_path("storm"), f"{folder}/job-{name}")
         pid, began, first = served.tracer.process.pid, time.monotonic(), None
         print(f"{'connections':>12} {'processes':>10} {'RSS kB':>8} {'ledgers':>8} {'series':>7} {'CPU s':>7} {'wall s':>7}")
         for number in range(0, PROCESSES, step):
