@@ -19,6 +19,8 @@ NEEDS_KERNEL = {
     "src/stream/live_snapshot.c": "reads BPF iterators",
     "src/stream/live_load.c": "loads and attaches BPF",
     "src/stream/live_servers.c": "reads BPF iterators, /proc of servers",
+    "src/stream/live_ring.c": "reads the kernel's ring",
+    "src/stream/live_cgroup.c": "attaches BPF",
     "src/stream/live_unix.c": "chooses and attaches BPF",
     "src/stream/check.c": "asks this kernel",
     "src/source/watch.c": "polls the kernel's ring",

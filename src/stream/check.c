@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "stream/live.h"
+#include "stream/live_state.h"
 
 /* All that --check asks for, given to the program itself: docs/PRIVILEGES.md. */
 #define SETCAP                                                                                     \

@@ -5,14 +5,13 @@
  */
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "stream/live.h"
+#include "stream/live_state.h"
 
 #define SCOPE_MOST 65536 /* processes of a command alive at once */
 
@@ -78,27 +77,6 @@ int live_load(struct live *live)
 	}
 	if (!error && (!live->skel->bss || !live->skel->rodata))
 		return -EOPNOTSUPP; /* libbpf believes that maps for global data can't be had */
-	return error;
-}
-
-int live_attach_to_root(
-	struct bpf_program *const *programs, struct bpf_link **const *links, size_t count)
-{
-	char path[PATH_MAX];
-	int fd, error = 0;
-
-	if (!cgroup2_root(path, sizeof(path)))
-		return -ENOENT;
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	for (size_t i = 0; i < count && !error; i++) {
-		if (!bpf_program__autoload(programs[i]))
-			continue;
-		*links[i] = bpf_program__attach_cgroup(programs[i], fd);
-		error = *links[i] ? 0 : -errno;
-	}
-	close(fd);
 	return error;
 }
 

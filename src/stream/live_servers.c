@@ -20,7 +20,8 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "stream/live.h"
+#include "base/texts.h"
+#include "stream/live_state.h"
 #include "stream/proc_text.h"
 #include "stream/server_limits.h"
 #include "stream/server_title.h"
@@ -109,14 +110,6 @@ static bool is_postgres(const char *program)
 	return program && (!strcmp(program, "postgres") || !strcmp(program, "postmaster"));
 }
 
-static __u64 wall_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (__u64)now.tv_sec * 1000000000ull + (__u64)now.tv_nsec;
-}
-
 static void limits_read(struct host_server *server, int root, int data)
 {
 	char argv[65536];
@@ -124,7 +117,7 @@ static void limits_read(struct host_server *server, int root, int data)
 	struct server_place place = {
 		.root = root,
 		.data = data,
-		.started = wall_now() - (live_now() - server->key.start),
+		.started = live_clock(CLOCK_REALTIME) - (live_now() - server->key.start),
 		.argv = argv,
 		.argv_length = length > 0 ? (size_t)length : 0,
 	};
@@ -252,23 +245,9 @@ static bool is_listener(
 	return true;
 }
 
-/* Copies a string behind the others in an arena; NULL stays NULL. */
-static const char *put(char **to, const char *text)
-{
-	size_t n = text ? strlen(text) + 1 : 0;
-	char *at = *to;
-
-	if (!text)
-		return NULL;
-	memcpy(at, text, n);
-	*to += n;
-	return at;
-}
-
 static void push_server(struct live *live, const struct server_capture *c)
 {
 	const struct host_server *server = server_get(live, &c->holder);
-	const char *program = server->program, *data = server->data_directory;
 	union event event = {.server = {
 				     .head = {EVENT_SERVER, sizeof(event.server), c->head.time},
 				     .key = c->local,
@@ -278,16 +257,15 @@ static void push_server(struct live *live, const struct server_capture *c)
 				     .max_connections = server->limits.max_connections,
 				     .reserved = server->limits.reserved,
 				     .limit_source = server->limits.source,
+				     .data_directory = server->data_directory,
+				     .program = server->program,
+				     .container = server->container,
 			     }};
-	char *arena = xcalloc(1, (program ? strlen(program) : 0) + (data ? strlen(data) : 0) +
-					 (server->container ? strlen(server->container) : 0) + 3);
-	char *to = arena;
+	char *arena = texts_keep((const char **const[]){&event.server.data_directory,
+		&event.server.program, &event.server.container, NULL});
 
 	if (c->local.family == AF_UNIX)
 		live_unix_place(live, &c->local);
-	event.server.program = put(&to, program);
-	event.server.data_directory = put(&to, data);
-	event.server.container = put(&to, server->container);
 	live_push_owned(live, &event, arena);
 }
 
@@ -361,18 +339,17 @@ static void push_backend(
 			.state = c->state,
 			.pid_in_ns = server->contained ? own_pid(c->holder.pid) : c->holder.pid,
 		}};
+	struct event_backend *e = &event.backend;
 	struct title title;
-	char *arena, *to;
 
 	title_read(&title, server, c);
-	arena = to = xcalloc(
-		1, strlen(title.user) + strlen(title.database) + strlen(title.activity) + 3);
-	memcpy(event.backend.client, c->client, sizeof(c->client));
-	event.backend.walsender = title.walsender;
-	event.backend.user = *title.user ? put(&to, title.user) : NULL;
-	event.backend.database = *title.database ? put(&to, title.database) : NULL;
-	event.backend.activity = *title.activity ? put(&to, title.activity) : NULL;
-	live_push_owned(live, &event, arena);
+	memcpy(e->client, c->client, sizeof(c->client));
+	e->walsender = title.walsender;
+	e->user = *title.user ? title.user : NULL;
+	e->database = *title.database ? title.database : NULL;
+	e->activity = *title.activity ? title.activity : NULL;
+	live_push_owned(live, &event,
+		texts_keep((const char **const[]){&e->user, &e->database, &e->activity, NULL}));
 }
 
 void live_push_servers(

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "stream/live.h"
+#include "stream/live_state.h"
 
 struct rows {
 	char *bytes;

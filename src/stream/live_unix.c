@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 
 #include "base/mem.h"
-#include "stream/live.h"
+#include "stream/live_state.h"
 
 /* linux/bpf.h, since 6.7; this libbpf may be older. */
 #define CGROUP_UNIX_CONNECT     49
@@ -52,7 +52,6 @@ static struct bpf_link *iterate_over(struct bpf_program *program, const struct b
 	return bpf_program__attach_iter(program, &opts);
 }
 
-/* The root of cgroup2 sees every process of the host. */
 static int attach_hooks(struct pgleaktrace_bpf *skel)
 {
 	struct bpf_program *hooks[] = {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* live.h: the live stream's inside, shared by live.c (ring, queue), live_load.c (programs),
- * live_snapshot.c (iterators, ledgers), live_servers.c (the servers' side) and live_unix.c (unix
- * sockets). */
-#ifndef STREAM_LIVE_H
-#define STREAM_LIVE_H
+/* live_state.h: the live stream's inside, shared by the files live*.c; one below calls only those above it. */
+#ifndef STREAM_LIVE_STATE_H
+#define STREAM_LIVE_STATE_H
 
 #include <sys/utsname.h>
+#include <time.h>
 
 #include "base/hash.h"
+#include "base/ns.h"
 #include "pgleaktrace.skel.h"
 #include "stream/identity.h"
 #include "stream/proc.h"
@@ -61,26 +61,35 @@ struct live {
 	struct live_place *places; /* unix servers whose path was told */
 };
 
-__u64 live_now(void);
-int live_poll(struct stream *stream);
-int live_snapshot(struct stream *stream);
-/* Queues a kernel record as it is. */
-void live_push(struct live *live, const void *record, size_t size);
-/* Queues an event whose strings lie in `arena`, which it takes over. */
-void live_push_owned(struct live *live, const union event *event, char *arena);
-/* Makes sure that EVENT_PROCESS for this key is queued, if the process can be read at all. */
-void live_introduce(struct live *live, const struct process_key *key);
-/* The same for both halves of a ledger: whose it is, and where its server lies. */
-void live_introduce_ledger(struct live *live, const struct ledger_key *key);
+static inline __u64 live_clock(clockid_t clock)
+{
+	struct timespec now;
 
-/* live_load.c: loads the programs; attaches them; both 0 or -errno. */
-int live_load(struct live *live);
-int live_attach(struct live *live);
-/* Hangs those that are loaded on the root of cgroup2. -ENOENT: none is mounted. */
+	clock_gettime(clock, &now);
+	return (__u64)now.tv_sec * SECOND + (__u64)now.tv_nsec;
+}
+
+/* As the kernel's records tell the time. */
+static inline __u64 live_now(void)
+{
+	return live_clock(CLOCK_BOOTTIME);
+}
+
+/* Queues a kernel record as it is. */
+static inline void live_push(struct live *live, const void *record, size_t size)
+{
+	queue_put(&live->queue, record, size, NULL);
+}
+
+/* Queues an event whose strings lie in `arena`, which it takes over. */
+static inline void live_push_owned(struct live *live, const union event *event, char *arena)
+{
+	queue_put(&live->queue, event, sizeof(*event), arena);
+}
+
+/* live_cgroup.c: hangs those that are loaded on the root of cgroup2. -ENOENT: none is mounted. */
 int live_attach_to_root(
 	struct bpf_program *const *programs, struct bpf_link **const *links, size_t count);
-/* Says in one sentence why it failed, and returns what the exit status is made of. */
-int live_say_why(int error, char *why, size_t size);
 
 /* live_unix.c: before load; after it; EVENT_PLACE for a unix server not told yet. */
 void live_unix_choose(struct pgleaktrace_bpf *skel, enum live_unix mode);
@@ -88,10 +97,28 @@ int live_unix_attach(struct live *live);
 void live_unix_place(struct live *live, const struct server_key *key);
 void live_unix_free(struct live *live);
 
+/* live_ring.c: 0 or -errno. */
+int live_ring_open(struct live *live);
+int live_poll(struct stream *stream);
+/* Makes sure that EVENT_PROCESS for this key is queued, if the process can be read at all. */
+void live_introduce(struct live *live, const struct process_key *key);
+/* The same for both halves of a ledger: whose it is, and where its server lies. */
+void live_introduce_ledger(struct live *live, const struct ledger_key *key);
+void live_ring_close(struct live *live);
+
 /* live_servers.c: tells postmasters, backends and relays apart, queues EVENT_SERVER and
  * EVENT_BACKEND for what the snapshot found. */
 void live_push_servers(
 	struct live *live, const struct server_capture *const *captures, size_t count);
 void live_servers_free(struct live *live);
+
+/* live_snapshot.c: one look, and the books. */
+int live_snapshot(struct stream *stream);
+
+/* live_load.c: loads the programs; attaches them; both 0 or -errno. */
+int live_load(struct live *live);
+int live_attach(struct live *live);
+/* Says in one sentence why it failed, and returns what the exit status is made of. */
+int live_say_why(int error, char *why, size_t size);
 
 #endif
