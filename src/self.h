@@ -4,7 +4,8 @@
 #define SELF_H
 
 #include <pgleaktrace/stream.h>
-#include <pgleaktrace/view.h>
+
+#include "view/openmetrics.h"
 
 void self_read(struct self *out, const struct stream *stream);
 

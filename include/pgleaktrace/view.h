@@ -10,21 +10,6 @@
 #include <pgleaktrace/finding.h>
 #include <pgleaktrace/model.h>
 
-/* How full one of the kernel's maps is. */
-struct fill {
-	const char *name;
-	__u64 used, most;
-};
-#define FILLS_MOST 4
-
-/* What the program itself costs. */
-struct self {
-	__u64 cpu;	/* ns */
-	__u64 resident; /* bytes */
-	struct fill fills[FILLS_MOST];
-	size_t fill_count;
-};
-
 /* What every view is given. */
 struct view_context {
 	FILE *out;
@@ -34,7 +19,6 @@ struct view_context {
 	bool once;   /* --once: a look, not a watch */
 	const char *explain; /* --explain: of which script, rule or library; NULL: none */
 	bool quiet;  /* -q: the table without header and losses */
-	const struct self *self; /* NULL: not told */
 	const char *command; /* the command line, for "how it was made"; NULL: not told */
 };
 

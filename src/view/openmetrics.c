@@ -365,7 +365,7 @@ void openmetrics_write(FILE *out, const struct snapshot *snapshot, const struct 
 static void openmetrics_report(
 	const struct view_context *c, const struct snapshot *s, const struct findings *findings)
 {
-	openmetrics_write(c->out, s, findings, c->self, EXPOSITION_OPENMETRICS);
+	openmetrics_write(c->out, s, findings, NULL, EXPOSITION_OPENMETRICS);
 }
 
 const struct view openmetrics_view = {

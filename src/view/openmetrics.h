@@ -7,6 +7,21 @@
 
 #include "view/exposition.h"
 
+/* How full one of the kernel's maps is. */
+struct fill {
+	const char *name;
+	__u64 used, most;
+};
+#define FILLS_MOST 4
+
+/* What the program itself costs. */
+struct self {
+	__u64 cpu;      /* ns */
+	__u64 resident; /* bytes */
+	struct fill fills[FILLS_MOST];
+	size_t fill_count;
+};
+
 /* Needs a snapshot grouped by script. `self` NULL: the program's own cost is left out. */
 void openmetrics_write(FILE *out, const struct snapshot *snapshot, const struct findings *findings,
 	const struct self *self, enum exposition exposition);
