@@ -144,7 +144,7 @@ static __noinline void unix_server_end(
 
 	if (!own)
 		return;
-	if (!unix_server_of(&end.local, sk))
+	if (!unix_server_of(&end.local, address_of(sk)))
 		return;
 	peer = own->peer;
 	if (peer)

@@ -74,7 +74,7 @@ static __noinline void emit_open(struct unix_connection *conn)
 	output_detail(&event, sizeof(event));
 }
 
-static void opened(struct unix_connection *conn, __u64 when)
+__hidden void unix_opened(struct unix_connection *conn, __u64 when)
 {
 	struct totals *totals;
 
@@ -88,14 +88,6 @@ static void opened(struct unix_connection *conn, __u64 when)
 		ledger_raise_open(totals);
 	}
 	emit_open(conn);
-}
-
-/* It reached a server: only now is it known which. */
-__hidden void unix_open(struct unix_connection *conn, struct sock *server_end)
-{
-	if (conn->base.phase == PHASE_CONNECTING &&
-		unix_server_of(&conn->base.ledger.server, server_end))
-		opened(conn, bpf_ktime_get_boot_ns());
 }
 
 __hidden void unix_fail(struct unix_connection *conn, enum manner manner)
@@ -207,18 +199,25 @@ static void closed(struct unix_connection *conn)
 static void relayed(struct unix_connection *conn)
 {
 	if (conn->base.phase == PHASE_CONNECTING && unix_is_relay(&conn->base.ledger.server))
-		opened(conn, conn->base.attempted_at);
+		unix_opened(conn, conn->base.attempted_at);
+}
+
+/* A function of its own: what comes below the next one needs the stack. */
+static __noinline void hung_up(struct unix_connection *conn)
+{
+	struct unix_ending how = {
+		.ending = conn->base.terminated ? ENDING_CLOSED : ENDING_HUNG_UP,
+		.manner = conn->base.terminated ? MANNER_CLOSE : MANNER_FIN,
+		.held = true,
+	};
+
+	unix_end(conn, &how);
 }
 
 /* Brings what we believe up to what the client's socket shows. */
 __hidden void unix_settle(struct unix_connection *conn, struct sock *client_end)
 {
 	struct sock *server_end = unix_peer(client_end);
-	struct unix_ending hung_up = {
-		.ending = conn->base.terminated ? ENDING_CLOSED : ENDING_HUNG_UP,
-		.manner = conn->base.terminated ? MANNER_CLOSE : MANNER_FIN,
-		.held = true,
-	};
 
 	if (!unix_alive(client_end)) {
 		relayed(conn);
@@ -230,7 +229,7 @@ __hidden void unix_settle(struct unix_connection *conn, struct sock *client_end)
 		return;
 	unix_open(conn, server_end);
 	if (conn->base.phase == PHASE_OPEN && unix_state(server_end) == TCP_CLOSE)
-		unix_end(conn, &hung_up);
+		hung_up(conn);
 }
 
 /* No struct sock of it is left. */
@@ -351,7 +350,7 @@ __hidden void unix_adopt(struct sock *sk, struct sock *server_end, struct task_s
 	if (!was_there && unix_state(server_end) == TCP_CLOSE)
 		return; /* counted at its backend's exit */
 	process_key_of(holder, &key.process);
-	if (!scope_has(holder) || !unix_server_of(&key.server, server_end) || !found(sk, &key))
+	if (!scope_has(holder) || !unix_server_of(&key.server, address_of(server_end)) || !found(sk, &key))
 		return;
 	unix_hold(holder);
 	process_note(&key.process);

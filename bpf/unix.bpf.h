@@ -58,7 +58,7 @@ extern const volatile __u32 unix_hooked;
 
 /* unix.bpf.c */
 struct unix_connection *unix_find(__u64 cookie);
-void unix_open(struct unix_connection *conn, struct sock *server_end);
+void unix_opened(struct unix_connection *conn, __u64 when);
 void unix_end(struct unix_connection *conn, const struct unix_ending *how);
 void unix_fail(struct unix_connection *conn, enum manner manner);
 void unix_infer(const struct ledger_key *ledger, __u64 cookie);
@@ -70,8 +70,8 @@ int unix_connects(struct bpf_sock_addr *ctx);
 int unix_accepted(struct bpf_sock_addr *ctx);
 
 /* unix_name.bpf.c */
-bool unix_watched(struct sock *bound);
-bool unix_server_of(struct server_key *key, struct sock *server_end);
+int unix_watched(__u64 socket); /* a struct sock that is bound; 1 or 0 */
+int unix_server_of(struct server_key *key, __u64 socket); /* of a struct sock, a server's end; 1 or 0 */
 bool unix_server_asked(struct server_key *key, struct bpf_sock_addr *ctx, struct sock *client);
 void unix_server_known(struct server_key *key);
 bool unix_is_postgres(struct task_struct *task);
@@ -92,6 +92,24 @@ void unix_unseen(struct task_struct *backend, struct sock *client_end, struct so
 
 /* unix_snapshot.bpf.c */
 void unix_file(struct bpf_iter__task_file *ctx, struct task_struct *task, struct sock *sk);
+
+/* A pointer as the number that a GLOBAL function takes, whatever the verifier knows about it. */
+static inline __u64 address_of(const void *pointer)
+{
+	__u64 address = 0;
+
+	bpf_probe_read_kernel(&address, sizeof(address), &pointer);
+	return address;
+}
+
+/* It reached a server: only now is it known which. Inline, as the exit programs are as deep as a
+ * stack of 512 bytes allows. */
+static inline void unix_open(struct unix_connection *conn, struct sock *server_end)
+{
+	if (conn->base.phase == PHASE_CONNECTING &&
+		unix_server_of(&conn->base.ledger.server, address_of(server_end)))
+		unix_opened(conn, bpf_ktime_get_boot_ns());
+}
 
 static inline struct sock *unix_peer(struct sock *sk)
 {

@@ -77,7 +77,7 @@ static __u32 tail_port(const struct tail *tail)
 /* One byte of a path; a loop callback, or the verifier would follow every place a slash can be. */
 static long take_byte(__u32 at, void *context)
 {
-	struct unix_name *name = *(struct unix_name **)context;
+	struct unix_name *name = context;
 	char c = name->path[at & 127];
 
 	if (at && !c)
@@ -89,24 +89,21 @@ static long take_byte(__u32 at, void *context)
 }
 
 /* `length` bytes of sun_path; an abstract name begins with NUL and goes on to its end. */
-GLOBAL int unix_name_read(struct unix_name *name, __u64 sun_path, __u32 length)
+static void name_read(struct unix_name *name, const void *sun_path, __u32 length)
 {
 	struct tail tail = {};
 
-	if (!name)
-		return 0;
 	__builtin_memset(name, 0, sizeof(*name));
 	if (length < 1 || length > UNIX_PATH)
-		return 0;
+		return;
 	barrier_var(length);
-	if (bpf_probe_read_kernel(name->path, length & 127, (void *)sun_path))
-		return 0;
+	if (bpf_probe_read_kernel(name->path, length & 127, sun_path))
+		return;
 	name->abstract = !name->path[0];
 	name->hash = 0xcbf29ce484222325;
-	bpf_loop(UNIX_PATH, take_byte, &name, 0);
+	bpf_loop(UNIX_PATH, take_byte, name, 0);
 	bpf_probe_read_kernel(tail.text, sizeof(tail.text), name->path + (name->last & 127));
 	name->port = tail_port(&tail);
-	return 0;
 }
 
 /* The address a server bound; its accepted sockets share it. */
@@ -115,8 +112,8 @@ static void name_of(struct unix_name *name, struct sock *bound)
 	struct unix_address *address = BPF_CORE_READ((struct unix_sock *)bound, addr);
 	__u32 length = address ? (__u32)BPF_CORE_READ(address, len) - 2 : 0;
 
-	unix_name_read(name,
-		(__u64)address + bpf_core_field_offset(struct unix_address, name) + 2, length);
+	name_read(name, (void *)address + bpf_core_field_offset(struct unix_address, name) + 2,
+		length);
 }
 
 /* Most sockets of a host are none of ours: their names do not end in a digit. */
@@ -132,15 +129,16 @@ static bool may_be_ours(const void *path, __u32 length)
 	return end[1] >= '0' && end[1] <= '9';
 }
 
-__hidden bool unix_watched(struct sock *bound)
+GLOBAL int unix_watched(__u64 socket)
 {
+	struct sock *bound = (void *)socket;
 	struct unix_address *address = BPF_CORE_READ((struct unix_sock *)bound, addr);
 	struct unix_name name;
 
 	if (!address ||
 		!may_be_ours((void *)address + bpf_core_field_offset(struct unix_address, name) + 2,
 			(__u32)BPF_CORE_READ(address, len) - 2))
-		return false;
+		return 0;
 	name_of(&name, bound);
 	return name.port != 0;
 }
@@ -162,30 +160,34 @@ static void key_by_name(struct server_key *key, const struct unix_name *name, st
 }
 
 /* The server whose end of a connection this is: by inode, the same from every mount namespace.
- * False: none of ours. */
-__hidden bool unix_server_of(struct server_key *key, struct sock *server_end)
+ * 0: none of ours. */
+GLOBAL int unix_server_of(struct server_key *key, __u64 socket)
 {
+	struct sock *server_end = (void *)socket;
 	struct dentry *dentry = BPF_CORE_READ((struct unix_sock *)server_end, path.dentry);
 	struct inode *inode = dentry ? BPF_CORE_READ(dentry, d_inode) : NULL;
-	struct server_key asked;
+	struct server_key asked, found;
 	struct unix_name name;
 	__u64 number;
 	__u32 device;
 
+	if (!key)
+		return 0;
 	name_of(&name, server_end);
 	if (!name.port)
-		return false;
+		return 0;
 	key_by_name(&asked, &name, server_end);
-	*key = asked;
+	found = asked;
 	if (inode) {
 		number = BPF_CORE_READ(inode, i_ino);
 		device = BPF_CORE_READ(inode, i_sb, s_dev);
-		__builtin_memcpy(key->address, &number, sizeof(number));
-		__builtin_memcpy(key->address + 8, &device, sizeof(device));
-		bpf_map_update_elem(&unix_paths, &asked, key, BPF_ANY);
+		__builtin_memcpy(found.address, &number, sizeof(number));
+		__builtin_memcpy(found.address + 8, &device, sizeof(device));
+		bpf_map_update_elem(&unix_paths, &asked, &found, BPF_ANY);
 	}
-	place(key, &name);
-	return true;
+	place(&found, &name);
+	*key = found; /* last: maps take no pointer that came in here, on 6.1 */
+	return 1;
 }
 
 /*
@@ -212,7 +214,7 @@ __hidden bool unix_server_asked(
 		length = (__u32)text;
 	if (!may_be_ours(address + 2, length))
 		return false;
-	unix_name_read(&name, (__u64)address + 2, length);
+	name_read(&name, address + 2, length);
 	if (!name.port)
 		return false;
 	key_by_name(key, &name, client);
@@ -245,7 +247,7 @@ __hidden void unix_relay_seen(struct task_struct *task, struct sock *listener)
 	struct server_key key;
 	__u32 number = snapshot_number;
 
-	if (!unix_is_postgres(task) && unix_server_of(&key, listener))
+	if (!unix_is_postgres(task) && unix_server_of(&key, address_of(listener)))
 		bpf_map_update_elem(&unix_relays, &key, &number, BPF_ANY);
 }
 

@@ -77,14 +77,14 @@ __hidden void unix_file(
 
 	if (!unix_watching)
 		return;
-	if (sk->__sk_common.skc_state == TCP_LISTEN && unix_watched(sk))
+	if (sk->__sk_common.skc_state == TCP_LISTEN && unix_watched(address_of(sk)))
 		listener_seen(task, sk);
 	if (!peer || sk->__sk_common.skc_state != TCP_ESTABLISHED)
 		return;
-	if (unix_watched(peer)) {
+	if (unix_watched(address_of(peer))) {
 		client_found(sk, peer, task);
 		client_seen(ctx, sk, task);
-	} else if (unix_watched(sk)) {
+	} else if (unix_watched(address_of(sk))) {
 		backend_seen(task, peer);
 	}
 }
@@ -102,22 +102,11 @@ static bool backend_will_tell(struct unix_connection *conn, struct sock *client_
 	return first;
 }
 
-SEC("iter/bpf_sk_storage_map")
-int snapshot_unix_sockets(struct bpf_iter__bpf_sk_storage_map *ctx)
+/* A function of its own: what settles a connection needs the stack. */
+static __noinline void write_socket(struct seq_file *seq, struct unix_connection *conn, int state)
 {
-	struct sock *sk = ctx->sk;
-	__u64 *mark = ctx->value;
 	struct event_socket event = {};
-	struct unix_connection *conn;
 
-	conn = sk && mark ? unix_find(*mark) : NULL;
-	if (!conn)
-		return 0;
-	conn->seen = snapshot_number;
-	if (!backend_will_tell(conn, sk))
-		unix_settle(conn, sk);
-	if (conn->base.phase != PHASE_OPEN && conn->base.phase != PHASE_HELD)
-		return 0;
 	event.head.kind = EVENT_SOCKET;
 	event.head.size = sizeof(event);
 	event.head.time = bpf_ktime_get_boot_ns();
@@ -126,9 +115,25 @@ int snapshot_unix_sockets(struct bpf_iter__bpf_sk_storage_map *ctx)
 	event.opened_at = conn->base.opened_at;
 	event.open = conn->base.phase == PHASE_OPEN;
 	event.attribution = (__u8)conn->base.attribution;
-	event.state = sk->__sk_common.skc_state;
+	event.state = (__u8)state;
 	event.last_received = conn->last_traffic;
-	bpf_seq_write(ctx->meta->seq, &event, sizeof(event));
+	bpf_seq_write(seq, &event, sizeof(event));
+}
+
+SEC("iter/bpf_sk_storage_map")
+int snapshot_unix_sockets(struct bpf_iter__bpf_sk_storage_map *ctx)
+{
+	struct sock *sk = ctx->sk;
+	__u64 *mark = ctx->value;
+	struct unix_connection *conn = sk && mark ? unix_find(*mark) : NULL;
+
+	if (!conn)
+		return 0;
+	conn->seen = snapshot_number;
+	if (!backend_will_tell(conn, sk))
+		unix_settle(conn, sk);
+	if (conn->base.phase == PHASE_OPEN || conn->base.phase == PHASE_HELD)
+		write_socket(ctx->meta->seq, conn, sk->__sk_common.skc_state);
 	return 0;
 }
 

@@ -89,7 +89,7 @@ __hidden void unix_unseen(
 	conn = &room->conn;
 	__builtin_memset(conn, 0, sizeof(*conn));
 	if (!scope_has(opener ? opener : backend) ||
-		!unix_server_of(&conn->ledger.server, server_end))
+		!unix_server_of(&conn->ledger.server, address_of(server_end)))
 		return;
 	conn->opened_at = BPF_CORE_READ(backend, start_boottime);
 	if (opener) {
