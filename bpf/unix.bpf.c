@@ -338,16 +338,22 @@ static __noinline bool found(struct sock *sk, const struct ledger_key *key)
 	return track(&fresh, sk);
 }
 
+/* Was what a look finds there before us? Asked anew wherever it matters: Linux 6.1 takes an answer
+ * that is kept across calls for a constant. */
+static bool was_there(void)
+{
+	return snapshot_number <= 1 || unix_hooked;
+}
+
 /* A connection found open: there before us (adopted) or, where connect() can't be hooked, made
  * since the last look (opened). */
 __hidden void unix_adopt(struct sock *sk, struct sock *server_end, struct task_struct *holder)
 {
-	bool was_there = snapshot_number <= 1 || unix_hooked;
 	struct unix_connection *conn;
 	struct ledger_key key;
 	struct totals *totals;
 
-	if (!was_there && unix_state(server_end) == TCP_CLOSE)
+	if (!was_there() && unix_state(server_end) == TCP_CLOSE)
 		return; /* counted at its backend's exit */
 	process_key_of(holder, &key.process);
 	if (!scope_has(holder) || !unix_server_of(&key.server, address_of(server_end)) || !found(sk, &key))
@@ -359,7 +365,7 @@ __hidden void unix_adopt(struct sock *sk, struct sock *server_end, struct task_s
 		return;
 	totals = ledger_open(&conn->base);
 	if (totals) {
-		if (was_there) {
+		if (was_there()) {
 			__sync_fetch_and_add(&totals->adopted, 1);
 		} else {
 			__sync_fetch_and_add(&totals->attempted, 1);
