@@ -134,7 +134,8 @@ struct instance_row {
 	const struct sample *history; /* slots used at each snapshot, oldest first */
 	size_t history_count;
 	double per_minute; /* growth of used slots; may be negative; NAN: seen for too short a time */
-	__u64 full_in;	   /* ns until max_connections - reserved at that rate; 0: not in sight, or now */
+	__u64 full_in;	   /* ns until max_connections - reserved at that rate; 0: not in sight, now, or
+			    * it grew and then no more */
 };
 
 struct server_row {

@@ -117,11 +117,26 @@ static double rate_of(const struct sample *history, size_t count)
 	       (double)span;
 }
 
+/* It grew, and then no more: nothing was added for half of what the rate is taken from, and for three
+ * times as long as one takes at that rate. Pools grow in bursts, a slow leak once a minute. */
+static bool growth_stopped(const struct sample *history, size_t count, double per_minute)
+{
+	const struct sample *settled = &history[count - 3], *since = settled;
+	__u64 seen = history[count - 1].time - history[0].time, quiet;
+
+	while (since > history && since[-1].used >= middle_of(settled))
+		since--;
+	quiet = settled->time - since->time;
+	return quiet > (seen < MINUTE ? seen : MINUTE) / 2 &&
+	       (double)quiet > 3 * (double)MINUTE / per_minute;
+}
+
 static __u64 full_in(const struct instance_row *row)
 {
 	double left;
 
-	if (row->max_connections < 0 || row->reserved < 0 || !(row->per_minute > 0))
+	if (row->max_connections < 0 || row->reserved < 0 || !(row->per_minute > 0) ||
+		growth_stopped(row->history, row->history_count, row->per_minute))
 		return 0;
 	left = (double)row->max_connections - row->reserved - (double)row->used;
 	left = left > 0 ? left / row->per_minute * (double)MINUTE : 0;

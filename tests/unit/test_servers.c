@@ -159,6 +159,46 @@ static void how_fast_it_fills(void **state)
 	model_free(m);
 }
 
+static __u64 full_in_after(unsigned looks, unsigned (*backends)(unsigned))
+{
+	struct model *m = model_new();
+	struct snapshot *s;
+	__u64 full_in;
+
+	for (unsigned i = 0; i < looks; i++)
+		look(m, (10 + i) * SECOND, backends(i), 40);
+	s = model_snapshot(m, &everything);
+	assert_true(s->instances[0].per_minute > 0);
+	full_in = s->instances[0].full_in;
+	snapshot_free(s);
+	model_free(m);
+	return full_in;
+}
+
+static unsigned nine_and_no_more(unsigned look)
+{
+	return look < 5 ? 17 : 26;
+}
+
+static unsigned five_every_while(unsigned look)
+{
+	return 10 + look / 20 * 5;
+}
+
+static unsigned one_in_a_while(unsigned look)
+{
+	return 10 + (look > 15);
+}
+
+static void what_grows_no_more_is_not_filling(void **state)
+{
+	(void)state;
+	assert_int_equal(full_in_after(20, nine_and_no_more), 0);
+	assert_int_not_equal(full_in_after(9, nine_and_no_more), 0);
+	assert_int_not_equal(full_in_after(58, five_every_while), 0); /* in bursts */
+	assert_int_not_equal(full_in_after(60, one_in_a_while), 0);     /* 44 s since */
+}
+
 static void an_unknown_limit_is_no_limit(void **state)
 {
 	struct model *m = model_new();
@@ -268,6 +308,7 @@ int main(void)
 		cmocka_unit_test(remote_clients_by_address),
 		cmocka_unit_test(walsenders_take_no_slot_from_version_12_on),
 		cmocka_unit_test(how_fast_it_fills),
+		cmocka_unit_test(what_grows_no_more_is_not_filling),
 		cmocka_unit_test(an_unknown_limit_is_no_limit),
 		cmocka_unit_test(an_orphan_keeps_its_dead_client_s_name),
 	};
