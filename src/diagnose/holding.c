@@ -229,7 +229,7 @@ bool fan_out_holds(const struct look *look, struct finding *f)
 	prove(f, "product", h.holding * look->group->process_peak, false);
 	prove(f, "slots", slots, false);
 	snprintf(f->sentence, sizeof(f->sentence),
-		"%llu processes x %llu connections each come to %llu; there is room for %llu",
+		"%llu processes x up to %llu connections each come to %llu; there is room for %llu",
 		(unsigned long long)h.holding, (unsigned long long)look->group->process_peak,
 		(unsigned long long)(h.holding * look->group->process_peak),
 		(unsigned long long)slots);

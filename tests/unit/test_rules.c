@@ -193,7 +193,7 @@ static void fan_out(void **state)
 	f = rig_find(r, RULE_FAN_OUT, "job.js");
 	assert_non_null(f);
 	assert_string_equal(f->sentence,
-		"11 processes x 10 connections each come to 110; there is room for 97");
+		"11 processes x up to 10 connections each come to 110; there is room for 97");
 }
 
 static void one_process_never_fans_out(void **state)
