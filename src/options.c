@@ -44,7 +44,7 @@ enum key {
 
 const struct argp_option options_rows[] = {
 	{0, 0, 0, 0, "What to watch, and for how long:", 1},
-	{"port", 'P', "PORT[,PORT…]", 0, "PostgreSQL's port (default 5432)", 1},
+	{"port", 'P', "PORT[,PORT...]", 0, "PostgreSQL's port (default 5432)", 1},
 	{"unix", KEY_UNIX, "on|off", 0,
 		"unix sockets of these ports too (default on): opened, closed and abandoned are "
 		"exact, refusals are inferred, bytes are not seen there",
@@ -76,14 +76,14 @@ const struct argp_option options_rows[] = {
 	{"rule", KEY_RULE, "ID=off|on|N", 0,
 		"turn a finding off or on, or set its threshold; --explain ID says what it counts",
 		2},
-	{"group-by", 'g', "WHAT", 0, "script (default), process, user, container, server", 2},
+	{"group-by", 'g', "WHAT", 0, "script (default), process, user, container or server", 2},
 	{"sort", 's', "KEY", 0,
 		"open, idle, oldest, opened, closed, abandoned, … (default: worst first)", 2},
 	{"rows", 'r', "N", 0, "at most N rows (default 0: all)", 2},
 	{0, 0, 0, 0, "How to show it:", 3},
 	{"output", 'o', "FORMAT", 0, "", 3}, /* help from the table of views */
 	{"output-file", KEY_OUTPUT_FILE, "FILE", 0,
-		"write there instead of standard output (mode 0600)", 3},
+		"write to FILE (mode 0600) instead of standard output", 3},
 	{"verbose", 'v', 0, 0, "processes and connections too; libbpf's messages", 3},
 	{"explain", KEY_EXPLAIN, "SCRIPT|RULE", 0,
 		"the long form of a script's findings, of a rule or of a client library "
@@ -164,8 +164,7 @@ static void check_metrics(struct argp_state *state, const struct options *o)
 			"--metrics serves until a signal; --once looks once: one of the two");
 	if (strcmp(o->view->name, "openmetrics"))
 		return;
-	if (q->group_by || q->pid || q->user || q->comm || q->cmdline || q->cgroup ||
-		q->container || q->host_bits)
+	if (q->group_by || query_narrows(q))
 		argp_error(state,
 			"-o openmetrics counts everything by script: no -g, -p, -u, --comm, "
 			"--cmdline, --cgroup, --container or --host");
@@ -297,7 +296,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case 'P': parse_ports(state, o, arg); break;
-	case 'd': o->duration = parse_time(state, "-d", arg); break;
+	case 'd': parse_duration(state, o, arg); break;
 	case KEY_UNIX: parse_unix(state, o, arg); break;
 	case KEY_ONCE: o->once = o->live.brief = true; break;
 	case 'i':

@@ -45,6 +45,13 @@ __u64 parse_time(struct argp_state *state, const char *name, const char *text)
 	return ns;
 }
 
+void parse_duration(struct argp_state *state, struct options *o, const char *text)
+{
+	o->duration = parse_time(state, "-d", text);
+	if (!o->duration)
+		argp_error(state, "-d %s: watches for no time at all; --once looks once", text);
+}
+
 __u32 parse_number(struct argp_state *state, const char *name, const char *text, __u32 most)
 {
 	char *end;
@@ -167,9 +174,14 @@ void parse_rule(struct argp_state *state, struct options *o, const char *text)
 
 void parse_sort(struct argp_state *state, struct options *o, const char *text)
 {
+	char names[512] = "";
+
+	for (size_t i = 0, n = 0; i < count_field_count && n < sizeof(names); i++)
+		n += (size_t)snprintf(
+			names + n, sizeof(names) - n, "%s%s", i ? ", " : "", count_fields[i].name);
 	o->query.sort = count_field_find(text);
 	if (!o->query.sort)
-		argp_error(state, "-s %s: no such column; --help names them", text);
+		argp_error(state, "-s %s: the columns are %s", text, names);
 }
 
 void parse_fail_on(struct argp_state *state, struct options *o, const char *text)

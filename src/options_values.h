@@ -10,6 +10,7 @@
 
 void parse_ports(struct argp_state *state, struct options *o, const char *text);
 void parse_unix(struct argp_state *state, struct options *o, const char *text);
+void parse_duration(struct argp_state *state, struct options *o, const char *text);
 __u64 parse_time(struct argp_state *state, const char *name, const char *text);
 __u32 parse_number(struct argp_state *state, const char *name, const char *text, __u32 most);
 void parse_pid(struct argp_state *state, struct options *o, const char *text);

@@ -184,11 +184,15 @@ struct query {
 	bool no_series;	       /* who shows no metrics can do without `series` */
 };
 
+/* Does it leave anything out by who, where or to which server? */
+bool query_narrows(const struct query *query);
+
 struct snapshot {
 	const struct event_session *session; /* NULL before the first event */
 	__u64 now, started;		     /* boot clock, ns */
 	__u64 older;
 	enum group_by group_by;
+	bool narrowed; /* query_narrows() */
 	const struct event_command *command; /* NULL: the whole host was watched */
 	enum stop_reason stop;
 	struct counts counts;

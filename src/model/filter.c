@@ -44,6 +44,12 @@ static bool contains(const char *text, const char *part)
 	return text && strstr(text, part);
 }
 
+bool query_narrows(const struct query *q)
+{
+	return q->pid || q->user || q->comm || q->cmdline || q->cgroup || q->container ||
+	       q->host_bits;
+}
+
 bool query_wants_server(const struct query *query, const struct server_key *key)
 {
 	return !query->host_bits ||

@@ -342,6 +342,7 @@ struct snapshot *model_snapshot(const struct model *model, const struct query *q
 	s->started = model->started;
 	s->older = query->older;
 	s->group_by = query->group_by;
+	s->narrowed = query_narrows(query);
 	s->command = model->command.pid ? &model->command : NULL;
 	s->stop = model->stop;
 	s->losses = model->losses;

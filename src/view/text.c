@@ -39,16 +39,18 @@ static void print_command(const struct view_context *c, const struct event_comma
 static void print_nothing(const struct view_context *c, const struct snapshot *s)
 {
 	const char *port = s->session && s->session->port_count > 1 ? "these ports" : "this port";
+	const char *who =
+		s->command ? "the command and its children made no" : "no process has or made a";
 
-	if (s->command)
+	if (s->narrowed)
 		fprintf(c->out,
-			"Nothing to show: the command and its children made no connection to %s.\n"
-			"Is it the right port (-P)? Does a filter leave everything out?\n",
+			"Nothing to show: no connection to %s passes the filters (-p, -u, "
+			"--cmdline ...)."
+			"\nWithout them all are shown.\n",
 			port);
 	else
 		fprintf(c->out,
-			"Nothing to show: no process has or made a connection to %s.\n"
-			"Is it the right port (-P)? Does a filter leave everything out?\n",
+			"Nothing to show: %s connection to %s.\nIs it the right port (-P)?\n", who,
 			port);
 }
 
@@ -294,7 +296,7 @@ const struct view text_view = {
 const struct view lines_view = {
 	.streams = true,
 	.name = "lines",
-	.help = "event lines, then the table; also of a recording or a bounded watch",
+	.help = "event lines, then the table; of a recording or with -d too",
 	.event = lines_event,
 	.transition = lines_transition,
 	.report = text_report,

@@ -158,7 +158,7 @@ def test_what_is_no_recording_is_refused(tmp_path):
     assert replay(tmp_path / "missing").returncode == 1
 
 
-def test_filters_sort_and_rows():
+def test_filters_sort_and_rows(tmp_path):
     recording = HERE / "incident" / "recording.ndjson"
 
     def names(*args):
@@ -174,12 +174,16 @@ def test_filters_sort_and_rows():
     assert len(names("--host", "127.0.0.0/8")) == 4
     assert len(names("--host", "127.0.0.1")) == 4
     empty = replay(recording, "-u", "nobody")
-    assert b"Nothing to show" in empty.stdout and empty.returncode == 0
+    assert b"passes the filters" in empty.stdout and empty.returncode == 0
+    nobody = tmp_path / "nobody.ndjson"
+    with open(recording, encoding="utf-8") as file:
+        nobody.write_text(file.readline())
+    assert b"Nothing to show: no process has" in replay(nobody).stdout
 
 
 @pytest.mark.parametrize("args,word", [
     (["-P", "0"], b"port"), (["-P", "x"], b"port"), (["-d", "soon"], b"time"),
-    (["-o", "yaml"], b"formats"), (["-g", "moon"], b"group by"), (["-s", "x"], b"column"),
+    (["-o", "yaml"], b"formats"), (["-g", "moon"], b"group by"), (["-s", "x"], b"oldest, opened"), (["-d", "0"], b"--once looks once"),
     (["-p", "0"], b"process id"), (["-p", "4000000"], b"did you mean the port, `-P 4000000`?"), (["--host", "db"], b"address"), (["--cmdline", "("], b"--cmdline"),
     (["--ring-size", "5000"], b"power of two"), (["stray"], b"only options"), (["--nonsense"], b"unrecognized"),
     (["--once", "-d", "3"], b"--once"),
@@ -194,6 +198,9 @@ def test_wrong_usage_is_a_sentence_and_64(args, word):
 def test_help_names_every_option_of_the_readme():
     text = subprocess.run([BINARY, "--help"], capture_output=True, check=True).stdout.decode()
     readme = (HERE.parent.parent / "README.md").read_text()
+    formats = text.partition("FORMATS\n")[2].partition("\n\n")[0]
+    assert all(line.startswith("  ") for line in formats.splitlines()), formats   # none is too long
+    assert not re.search(r"^ +$", text, re.M)
     options = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", readme))
     assert options and all(option in text for option in options), options
 

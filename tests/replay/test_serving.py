@@ -152,7 +152,7 @@ def test_hangup_reopens_the_log(tmp_path):
     (["--ring-size", "5K"], "a power of two"), (["--cmdline", "("], "--cmdline ("),
     (["-o", "x"], "the formats are text"), (["--speed", "0"], "from 0.1 to 1000"),
     (["-g", "x"], "group by script"), (["--rule", "x"], "ID=off"), (["--rule", "churn=0"], "at least 1"),
-    (["-s", "x"], "no such column"), (["--fail-on", "x"], "no severity"), (["-i", "1ms"], "at least 100ms"),
+    (["-s", "x"], "the columns are"), (["--fail-on", "x"], "no severity"), (["-i", "1ms"], "at least 100ms"),
     (["--error-exitcode", "3"], "--fail-on"), (["--max-connections", "0"], "at least 1"),
     (["--max-tracked", "0"], "--max-tracked"), (["--once"], "no --record, --once or -d"),
     (["-d", "x"], "a time is a number"), (["--", "true"], "no --replay"), (["--"], "-- what?"),
