@@ -349,6 +349,29 @@ def test_paper(desk, page):
     assert pdf.startswith(b"%PDF") and len(pdf) > 20000
 
 
+@pytest.mark.parametrize("case", CASES)
+def test_paper_breaks_no_number_and_no_heading(desk, page, case):
+    desk.size(688, 1040)    # A4 less its margins
+    desk.media("print")
+    desk.open(page(case))
+    broken = desk.run("""
+        const broken = [];
+        for (const cell of document.querySelectorAll('td.n, thead th')) {
+            const texts = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT), range = document.createRange();
+            while (texts.nextNode()) {
+                range.selectNodeContents(texts.currentNode);
+                const words = texts.currentNode.data.trim().split(/\\s+/);
+                if (range.getClientRects().length > words.length) broken.push(texts.currentNode.data);
+            }
+        }
+        return broken;""")
+    width = desk.run("return Math.max(...[...document.querySelectorAll('table')].map(e => "
+                     "e.getBoundingClientRect().right))")
+    desk.media()
+    assert not broken
+    assert width <= 689
+
+
 def test_without_script_it_is_a_report(desk, page):
     made = page("incident")
     desk.script(False)
