@@ -7,12 +7,12 @@
 #include "view/html.h"
 
 /* The usual columns; for scripts also the others, if anything was counted there. */
-static bool shown(const struct page *p, const struct count_field *f, bool all)
+static bool shown(const struct page *p, const struct count_field *f)
 {
-	return f->in_table || (all && !f->is_age && f->get(&p->snapshot->counts));
+	return f->in_table || (!f->is_age && f->get(&p->snapshot->counts));
 }
 
-static void put_count_headings(const struct page *p, bool all)
+static void put_count_headings(const struct page *p)
 {
 	char older[24];
 
@@ -20,7 +20,7 @@ static void put_count_headings(const struct page *p, bool all)
 	for (size_t i = 0; i < count_field_count; i++) {
 		const struct count_field *f = &count_fields[i];
 
-		if (!shown(p, f, all))
+		if (!shown(p, f))
 			continue;
 		fprintf(p->out, "<th scope=\"col\" class=\"n\" title=\"%s\">%s%s%s</th>", f->help,
 			f->title, strcmp(f->name, "idle") ? "" : " &gt; ",
@@ -28,13 +28,13 @@ static void put_count_headings(const struct page *p, bool all)
 	}
 }
 
-static void put_counts(const struct page *p, const struct counts *c, bool all)
+static void put_counts(const struct page *p, const struct counts *c)
 {
 	for (size_t i = 0; i < count_field_count; i++) {
 		const struct count_field *f = &count_fields[i];
 		__u64 n = f->get(c);
 
-		if (!shown(p, f, all))
+		if (!shown(p, f))
 			continue;
 		if (!f->is_age) {
 			fprintf(p->out, "<td class=\"n%s\">%llu</td>", n ? "" : " zero",
@@ -88,7 +88,7 @@ void html_scripts(const struct page *p)
 		"</caption><thead><tr><th scope=\"col\">%s</th><th scope=\"col\" "
 		"class=\"findings\">findings</th><th scope=\"col\" class=\"n\">PROCS</th>",
 		what);
-	put_count_headings(p, true);
+	put_count_headings(p);
 	fputs("</tr></thead>\n<tbody>", p->out);
 	for (size_t g = 0; g < s->group_count; g++) {
 		const struct group_row *row = &s->groups[g];
@@ -99,7 +99,7 @@ void html_scripts(const struct page *p)
 		put_verdict(p, row);
 		fprintf(p->out, "<td class=\"n\">%llu</td>",
 			(unsigned long long)row->process_total);
-		put_counts(p, &row->counts, true);
+		put_counts(p, &row->counts);
 		fputs("</tr>\n", p->out);
 	}
 	fputs("</tbody></table></div></section>\n", p->out);
@@ -131,7 +131,7 @@ static void put_server(const struct page *p, const struct server_row *row)
 	put_number(p, row->max_connections > 0 ? row->max_connections : -1);
 	put_number(p, i ? i->reserved : -1);
 	put_number(p, i && i->kind == SERVER_POSTGRESQL ? (__s64)i->used : -1);
-	put_counts(p, &row->counts, false);
+	put_counts(p, &row->counts);
 	fputs("</tr>\n", p->out);
 }
 
@@ -212,7 +212,7 @@ void html_servers(const struct page *p)
 		      "class=\"n\">reserved</th><th "
 		      "scope=\"col\" class=\"n\">slots taken</th>",
 			p->out);
-		put_count_headings(p, false);
+		put_count_headings(p);
 		fputs("</tr></thead>\n<tbody>", p->out);
 		for (size_t i = 0; i < s->server_count; i++)
 			put_server(p, &s->servers[i]);

@@ -298,6 +298,17 @@ def test_hostile_text_stays_text(desk, tmp_path, page):
     assert any("</script>" in cell for row in rows(desk, "connections") for cell in row)
 
 
+def test_a_server_s_row_balances(desk, page):
+    """What its clients' connections became is all there: refused ones too, as in the table of scripts."""
+    desk.open(page("folded"))
+    heads = desk.run("return [...document.querySelectorAll('#servers thead th')].map(e => e.textContent.trim())")
+    row = desk.run("return [...document.querySelectorAll('#servers tbody tr:first-child > *')].map(e => e.textContent)")
+    counts = dict(zip(heads, row))
+    assert int(counts["REFUSED"]) > 0
+    assert sum(int(counts.get(key, 0)) for key in ("ADOPTED", "OPENED")) == sum(
+        int(counts.get(key, 0)) for key in ("OPEN", "CLOSED", "ABANDONED", "HUNG UP", "REFUSED", "UNKNOWN"))
+
+
 def test_the_policy_holds(desk, page):
     """What is put into the page afterwards is neither run nor loaded."""
     desk.open(page("incident"))
