@@ -10,6 +10,7 @@
 
 #include "base/ns.h"
 #include "loop.h"
+#include "stream/proc.h"
 
 #define DRAIN_NS   (100 * MILLISECOND) /* how long details may lie in the ring */
 #define LOOK_SHARE 125 /* a look may take one part in so many of a core: with all else, 1 % */
@@ -40,6 +41,10 @@ static void say_watching(const struct loop *l)
 	for (__u32 i = 0; i < live->port_count; i++)
 		fprintf(stderr, "%s%u", i ? "," : " ", live->ports[i]);
 	fputs(l->options->duration ? "\n" : "; Ctrl-C ends with the report\n", stderr);
+	if (!proc_is_hosts())
+		fputs("pgleaktrace: not in the host's pid namespace: connections from before now, "
+		      "holders and names are those of this container alone (--pid=host mends it)\n",
+			stderr);
 }
 
 int ring_lend(struct loop *l)

@@ -113,6 +113,9 @@ static const struct {
 	{"connect() of unix sockets (cgroup/connect_unix)", hooks_unix, COMFORT,
 		"Linux 6.7 or newer, with cgroup2; without it a unix socket's connection counts "
 		"once a snapshot has found it, or its backend has ended"},
+	{"the host's processes (its pid namespace)", proc_is_hosts, COMFORT,
+		"docker run --pid=host, or hostPID: true; without it connections from before the "
+		"start, holders and names are those of this container alone"},
 	{"other users' processes in /proc", proc_is_open, COMFORT,
 		"mount -o remount,hidepid=0 /proc, or run it with sudo"},
 };

@@ -52,6 +52,16 @@ int proc_stat_of(const struct process_key *key, struct proc_stat *out)
 	return 0;
 }
 
+/* Its inode is fixed: PROC_PID_INIT_INO of include/linux/proc_ns.h. */
+#define HOSTS_PID_NAMESPACE 0xeffffffcu
+
+bool proc_is_hosts(void)
+{
+	struct stat own;
+
+	return !stat("/proc/self/ns/pid", &own) && own.st_ino == HOSTS_PID_NAMESPACE;
+}
+
 __u32 proc_namespace(__u32 pid, const char *name)
 {
 	char path[64], target[64];

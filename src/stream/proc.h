@@ -19,6 +19,10 @@ int proc_stat_read(__u32 pid, struct proc_stat *out);
 /* The same, if it is still this process, by pid and start time. */
 int proc_stat_of(const struct process_key *key, struct proc_stat *out);
 
+/* Are we in the host's pid namespace? In another, a look finds only the processes of that one, and the
+ * kernel's pids are not those of /proc. */
+bool proc_is_hosts(void);
+
 /* The inode of a namespace ("net", "pid"); 0: not known. */
 __u32 proc_namespace(__u32 pid, const char *name);
 

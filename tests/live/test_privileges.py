@@ -149,5 +149,18 @@ def test_each_of_the_three_is_needed_to_watch(capable, absent):
     assert run.returncode == 77, run.stderr
 
 
+def test_a_container_with_processes_of_its_own_is_told_so():
+    """A look finds the processes of its own pid namespace, and nobody would notice."""
+    apart = ("unshare", "--pid", "--fork", "--mount-proc", tracer_path())
+    row = r"^{} .*pid namespace"
+    run = subprocess.run([*apart, "--check"], capture_output=True, text=True, check=False)
+    assert run.returncode == 0 and re.search(row.format("missing"), run.stderr, re.M), run.stderr
+    run = subprocess.run([tracer_path(), "--check"], capture_output=True, text=True, check=False)
+    assert re.search(row.format("ok"), run.stderr, re.M), run.stderr
+    for argv, said in ((apart, 1), ((*apart, "-q"), 0), ((tracer_path(),), 0)):
+        run = subprocess.run([*argv, "-d", "100ms", "-P", "1"], capture_output=True, text=True, check=True)
+        assert run.stderr.count("not in the host's pid namespace") == said, run.stderr
+
+
 def test_the_page_says_the_same_command():
     assert f"sudo setcap {TO_START}=ep" in (ROOT / "docs" / "PRIVILEGES.md").read_text()
