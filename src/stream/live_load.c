@@ -97,12 +97,21 @@ static int attach_callbacks(struct live *live)
 	return error == -ENOENT ? 0 : error;
 }
 
+struct bpf_link *live_iterate_over(struct bpf_program *program, const struct bpf_map *map)
+{
+	union bpf_iter_link_info info = {.map.map_fd = (__u32)bpf_map__fd(map)};
+	struct bpf_iter_attach_opts opts;
+
+	/* Not LIBBPF_OPTS: libbpf refuses what a compiler may leave in the padding. */
+	memset(&opts, 0, sizeof(opts));
+	opts.sz = sizeof(opts);
+	opts.link_info = &info;
+	opts.link_info_len = sizeof(info);
+	return bpf_program__attach_iter(program, &opts);
+}
+
 int live_attach(struct live *live)
 {
-	union bpf_iter_link_info info = {
-		.map.map_fd = (__u32)bpf_map__fd(live->skel->maps.connections)};
-	LIBBPF_OPTS(
-		bpf_iter_attach_opts, sockets, .link_info = &info, .link_info_len = sizeof(info));
 	struct bpf_program *hooks[] = {live->skel->progs.hook_sock_state,
 		live->skel->progs.hook_sock_destroy, live->skel->progs.hook_exec,
 		live->skel->progs.hook_exit, live->skel->progs.hook_fork};
@@ -116,7 +125,7 @@ int live_attach(struct live *live)
 		bpf_program__attach_iter(live->skel->progs.snapshot_listeners, NULL);
 	live->passes[PASS_FILES] = bpf_program__attach_iter(live->skel->progs.snapshot_files, NULL);
 	live->passes[PASS_SOCKETS] =
-		bpf_program__attach_iter(live->skel->progs.snapshot_sockets, &sockets);
+		live_iterate_over(live->skel->progs.snapshot_sockets, live->skel->maps.connections);
 	for (int i = 0; i < PASSES_ALWAYS; i++)
 		if (!live->passes[i])
 			return -errno;

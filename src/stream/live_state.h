@@ -118,6 +118,8 @@ int live_snapshot(struct stream *stream);
 /* live_load.c: loads the programs; attaches them; both 0 or -errno. */
 int live_load(struct live *live);
 int live_attach(struct live *live);
+/* An iterator's link over what a map holds; NULL with errno. */
+struct bpf_link *live_iterate_over(struct bpf_program *program, const struct bpf_map *map);
 /* Says in one sentence why it failed, and returns what the exit status is made of. */
 int live_say_why(int error, char *why, size_t size);
 

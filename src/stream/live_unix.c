@@ -44,14 +44,6 @@ void live_unix_choose(struct pgleaktrace_bpf *skel, enum live_unix mode)
 		skel->progs.hook_getsockname_unix, (enum bpf_attach_type)CGROUP_UNIX_GETSOCKNAME);
 }
 
-static struct bpf_link *iterate_over(struct bpf_program *program, const struct bpf_map *map)
-{
-	union bpf_iter_link_info info = {.map.map_fd = (__u32)bpf_map__fd(map)};
-	LIBBPF_OPTS(bpf_iter_attach_opts, opts, .link_info = &info, .link_info_len = sizeof(info));
-
-	return bpf_program__attach_iter(program, &opts);
-}
-
 static int attach_hooks(struct pgleaktrace_bpf *skel)
 {
 	struct bpf_program *hooks[] = {
@@ -69,9 +61,9 @@ int live_unix_attach(struct live *live)
 	if (live->unix_mode == LIVE_UNIX_OFF)
 		return 0;
 	live->passes[PASS_UNIX_SOCKETS] =
-		iterate_over(skel->progs.snapshot_unix_sockets, skel->maps.unix_marks);
+		live_iterate_over(skel->progs.snapshot_unix_sockets, skel->maps.unix_marks);
 	live->passes[PASS_UNIX_VANISHED] =
-		iterate_over(skel->progs.snapshot_unix_vanished, skel->maps.unix_connections);
+		live_iterate_over(skel->progs.snapshot_unix_vanished, skel->maps.unix_connections);
 	if (!live->passes[PASS_UNIX_SOCKETS] || !live->passes[PASS_UNIX_VANISHED])
 		return -errno;
 	if (live->unix_mode == LIVE_UNIX_BRIEF)

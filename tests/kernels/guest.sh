@@ -90,6 +90,10 @@ busy() { # busy WHERE COUNT
 	[ "$(cat /proc/[0-9]*/cmdline 2> /dev/null | tr '\0' '\n' |
 		grep -c "^postgres: postgres postgres $1.* SELECT")" = "$2" ]
 }
+open() { # open COUNT: so many are, as the tracer has it; before 6.7 a unix socket is first seen by a look
+	[ "$(wget -qO- http://127.0.0.1:9187/metrics |
+		awk '/^pgleaktrace_connections_open[{]/ { n += $NF } END { print n + 0 }')" = "$1" ]
+}
 sleeper() { # sleeper HOST: a session that is in a query
 	psql -q -U postgres -h "$1" postgres -c "SELECT pg_sleep(3600)" > /dev/null 2>&1 &
 }
@@ -100,13 +104,13 @@ until_true psql -q -U postgres -h /tmp postgres -c "SELECT 1"
 sleeper 127.0.0.1
 adopted=$!
 until_true busy 127.0.0.1 1
-watch
+watch --metrics 9187
 part "postgres truth"
 echo "adopted $adopted"
 # Over TCP and over the unix socket: two end well, one is killed, one stays.
 for where in 127.0.0.1 /tmp; do
-	title=127.0.0.1 before=1
-	[ $where = 127.0.0.1 ] || { title="\\[local\\]" before=0; }
+	title=127.0.0.1 before=1 seen=3
+	[ $where = 127.0.0.1 ] || { title="\\[local\\]" before=0 seen=4; }
 	psql -q -U postgres -h $where postgres -c "SELECT 1" > /dev/null
 	psql -q -U postgres -h $where postgres -c "SELECT 2" > /dev/null
 	sleeper $where
@@ -114,7 +118,7 @@ for where in 127.0.0.1 /tmp; do
 	sleeper $where
 	stays=$!
 	until_true busy "$title" $((before + 2))
-	sleep 3 # longer than a look takes: before 6.7 a unix socket is first seen by one
+	until_true open $seen
 	kill -9 $killed
 	wait $killed
 	echo "killed $killed"

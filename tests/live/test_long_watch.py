@@ -35,10 +35,10 @@ def test_what_is_kept_is_bounded_and_what_is_counted_is_exact(sink, port, tmp_pa
                 spawner.finish()
             truth = {key: truth[key] + by_name[job.name][key] for key in truth}
         wait_until(lambda: all(value(served(tracer), f"connections_{key}_total") == truth[key] for key in truth),
-                   "all is counted")
+                   "all is counted", 120)
         # Books and identities of who is gone leave the kernel's maps, some at each look.
         for name in ("ledgers", "processes"):
-            wait_until(lambda: value(served(tracer), "map_entries", map=name) < EACH / 7, f"{name} are given back", 60)
+            wait_until(lambda: value(served(tracer), "map_entries", map=name) < EACH / 7, f"{name} are given back", 300)
         samples = served(tracer)
         tracer.process.send_signal(signal.SIGINT)
         assert tracer.wait() == 0
