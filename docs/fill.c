@@ -54,6 +54,8 @@ static int fill(const char *line, FILE *out)
 	filler = find(man_fillers, name);
 	if (!filler)
 		filler = find(completion_fillers, name);
+	if (!filler)
+		filler = find(schema_fillers, name);
 	if (!filler) {
 		fprintf(stderr, "fill: nothing is called @%s@\n", name);
 		return 1;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * fill.h: the man page and the shells' completions are templates; a line `@NAME@` in one stands for
+ * fill.h: the man page, the shells' completions and the event's schema are templates; a line `@NAME@` in one stands for
  * what the program's own tables say. So nothing that --help tells is written down twice.
  */
 #ifndef FILL_H
@@ -16,7 +16,7 @@ struct filler {
 };
 
 /* Each ends with an empty row. */
-extern const struct filler man_fillers[], completion_fillers[];
+extern const struct filler man_fillers[], completion_fillers[], schema_fillers[];
 
 /* The option table and what argp adds to it; both end with an empty row. */
 extern const struct argp_option *const option_tables[2];

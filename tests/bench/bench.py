@@ -21,7 +21,8 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "live"))
 
-import kernel           # noqa: E402  the path comes first
+import bpf              # noqa: E402  the path comes first
+import kernel           # noqa: E402
 import measure          # noqa: E402
 import peers            # noqa: E402
 import performance      # noqa: E402
@@ -106,7 +107,8 @@ def main():
             raise SystemExit("bench: BPF needs root: sudo make bench")
         machine = measure.Machine(1.0 if options.smoke else measure.PATIENCE)
         try:
-            result = run(options, machine)
+            with bpf.NoStatistics():
+                result = run(options, machine)
         finally:
             machine.close()
         path = options.json or build_folder() / f"{name}.json"

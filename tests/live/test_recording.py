@@ -11,13 +11,14 @@ import pytest
 
 from actors import Actor, Sink, sockets_to, tool, tool_path
 from pgcluster import free_port, wait_until
-from tracer import Tracer, expect, tracer_path
+from tracer import Tracer, assert_events, expect, tracer_path
 
 LOCAL = "127.0.0.1"
 
 
 def replayed(recording, *args):
     """What the recording gives, without any privilege of the live run."""
+    assert_events(recording)
     run = subprocess.run([tracer_path(), "--replay", str(recording), *args], capture_output=True,
                          text=True, timeout=60, check=False)
     assert run.returncode == 0, run.stderr

@@ -131,6 +131,17 @@ def assert_schema(data):
         jsonschema.validate(data, json.load(file))
 
 
+def assert_events(recording):
+    """Each line of it against the schema of its kind."""
+    import jsonschema
+    schema = json.loads((ROOT / "docs" / "pgleaktrace-event.schema.json").read_text())
+    kinds = {kind["title"]: jsonschema.Draft202012Validator(kind) for kind in schema["oneOf"]}
+    with open(recording, encoding="utf-8") as file:
+        for line in file:
+            event = json.loads(line)
+            kinds[event["type"]].validate(event)
+
+
 # A mount namespace without cgroup2: nothing can be hooked there.
 WITHOUT_CGROUP2 = ("unshare", "-m", "sh", "-c", "umount -a -t cgroup2 && exec \"$@\"", "sh")
 
