@@ -118,7 +118,8 @@ const struct argp_option options_rows[] = {
 	{0, 0, 0, 0, "Other:", 6},
 	{0, 'h', 0, OPTION_HIDDEN, 0, 6}, /* as --help */
 	{"check", KEY_CHECK, 0, 0, "can it run here? say what is missing and what mends it", 6},
-	{"ring-size", KEY_RING_SIZE, "BYTES", 0, "kernel buffer for details: 64K, 4M (default 1M)",
+	{"ring-size", KEY_RING_SIZE, "BYTES", 0,
+		"kernel buffer for details: 64K, 4M (default 1M; 4M where each event is written)",
 		6},
 	{"max-tracked", KEY_MAX_TRACKED, "N", 0,
 		"most processes counted one by one at once, about 450 bytes of kernel memory for "
@@ -231,6 +232,14 @@ static void check_command(struct argp_state *state, struct options *o)
 		argp_error(state, "--error-exitcode: on what? (--fail-on)");
 }
 
+/* Writing takes ten times as long as counting: then more has to wait meanwhile. */
+static bool writes_events(const struct options *o)
+{
+	if (o->record || o->view->streams)
+		return true;
+	return o->view->event && !o->duration && !o->once && !o->screen;
+}
+
 /* What goes together, and what is wanted when nothing was said of it. */
 static void check_all(struct argp_state *state, struct options *o)
 {
@@ -243,6 +252,8 @@ static void check_all(struct argp_state *state, struct options *o)
 	if (!o->live.max_tracked)
 		argp_error(state, "--max-tracked 0: at least 1");
 	check_metrics(state, o);
+	if (!o->live.ring_size)
+		o->live.ring_size = writes_events(o) ? 4 << 20 : 1 << 20;
 	if (o->once && o->duration)
 		argp_error(state, "--once looks once; -d watches: one of the two");
 	if (o->replay && (o->record || o->once || o->duration))
@@ -361,7 +372,6 @@ char *options_help_filter(int key, const char *text, void *input)
 static const struct options defaults = {
 	.live = {.ports = {5432},
 		.port_count = 1,
-		.ring_size = 1 << 20,
 		.max_tracked = 16384,
 		.wire = true,
 		.redact = true,

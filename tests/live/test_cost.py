@@ -2,7 +2,11 @@
 """What watching may cost. How much it does is measured by tests/bench/; here is what must hold on any
 machine, in CPU of our own process, which others do not move."""
 
+import os
+import re
 import time
+
+import pytest
 
 from actors import tool
 from pgcluster import wait_until
@@ -30,3 +34,26 @@ def test_looking_takes_at_most_one_percent_of_a_core(port):
             share = (cpu_of(tracer.process.pid) - used) / (time.monotonic() - since)
             tracer.process.kill()
     assert share < 0.02, f"{100 * share:.1f} % of a core"
+
+
+def ring_bytes(pid):
+    """Of its ring buffer, as the kernel tells of the descriptor."""
+    for fd in os.listdir(f"/proc/{pid}/fdinfo"):
+        try:
+            with open(f"/proc/{pid}/fdinfo/{fd}", encoding="ascii") as file:
+                said = dict(re.findall(r"^(\w+):\s*(\d+)$", file.read(), re.M))
+        except OSError:     # closed since
+            continue
+        if said.get("map_type") == "27":
+            return int(said["max_entries"])
+    return None
+
+
+@pytest.mark.parametrize("args, output, megabytes", [
+    (("-d", "1h"), "json", 1), (("-d", "1h"), "text", 1), ((), "text", 4), ((), "ndjson", 4),
+    (("-d", "1h", "--record", "FILE"), "json", 4), (("--ring-size", "2M"), "ndjson", 2)])
+def test_memory_for_events_where_each_is_written(port, tmp_path, args, output, megabytes):
+    args = [str(tmp_path / "recording") if arg == "FILE" else arg for arg in args]
+    with Tracer(port, *args, output=output) as tracer:
+        assert ring_bytes(tracer.process.pid) == megabytes << 20
+        tracer.process.kill()
