@@ -161,7 +161,7 @@ check-release:
 soak: $(BUILD)/pgleaktrace tools
 	$(Q)BUILD=$(BUILD) PGLEAKTRACE=$(BUILD)/pgleaktrace $(PYTHON) tests/soak.py
 
-check-packages: all
+check-packages: all tools
 	$(Q)BUILD=$(BUILD) PGLEAKTRACE=$(BUILD)/pgleaktrace $(PYTHON) -m pytest -q tests/packages
 
 # libFuzzer with ASan and UBSan; FUZZ_SECONDS each, seeds in tests/fuzz/seeds/.
