@@ -51,7 +51,8 @@ static const char *copy_argv(char **to, const char *argv, __u32 length)
 {
 	char *at = *to;
 
-	memcpy(at, argv, length);
+	if (length) /* a fold without a name has none */
+		memcpy(at, argv, length);
 	*to += length + 1;
 	return at;
 }
