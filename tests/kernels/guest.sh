@@ -90,9 +90,11 @@ busy() { # busy WHERE COUNT
 	[ "$(cat /proc/[0-9]*/cmdline 2> /dev/null | tr '\0' '\n' |
 		grep -c "^postgres: postgres postgres $1.* SELECT")" = "$2" ]
 }
-open() { # open COUNT: so many are, as the tracer has it; before 6.7 a unix socket is first seen by a look
+# The sum of a family, as the tracer has it: before 6.7 a unix socket is first seen by a look, and an
+# orphan is one after a second.
+sum() { # sum FAMILY COUNT
 	[ "$(wget -qO- http://127.0.0.1:9187/metrics |
-		awk '/^pgleaktrace_connections_open[{]/ { n += $NF } END { print n + 0 }')" = "$1" ]
+		awk -v family="pgleaktrace_$1{" 'index($0, family) == 1 { n += $NF } END { print n + 0 }')" = "$2" ]
 }
 sleeper() { # sleeper HOST: a session that is in a query
 	psql -q -U postgres -h "$1" postgres -c "SELECT pg_sleep(3600)" > /dev/null 2>&1 &
@@ -118,11 +120,12 @@ for where in 127.0.0.1 /tmp; do
 	sleeper $where
 	stays=$!
 	until_true busy "$title" $((before + 2))
-	until_true open $seen
+	until_true sum connections_open $seen
 	kill -9 $killed
 	wait $killed
 	echo "killed $killed"
 	echo "stays $stays"
 done
+until_true sum server_slots_orphaned 4 # 2, told of both addresses of the server
 report postgres
 off
