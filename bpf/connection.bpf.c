@@ -10,17 +10,17 @@
  *
  * A change is told by the socket's own callback (hooks.bpf.c), and where it has none by a
  * tracepoint; a connect() by both, and whoever comes first books it: the kernel skips a tracepoint's
- * program that would run inside itself, never a callback. Connections from before us have no callback. Of theirs, and where there
- * is no cgroup2, what the network does in softirq may be skipped (since Linux 7.0, what owners do
- * too, when one is preempted in the program); then the next thing the owner does proves what must
- * have happened: a close out of ESTABLISHED was established, a close out of CLOSE_WAIT was hung up,
- * a socket destroyed while we think it open was reset.
+ * program that would run inside itself, never a callback. Connections from before us have no
+ * callback. Of theirs, and where there is no cgroup2, what the network does in softirq may be
+ * skipped (since Linux 7.0, what owners do too, when one is preempted in the program); then the next
+ * thing the owner does proves what must have happened: a close out of ESTABLISHED was established, a
+ * close out of CLOSE_WAIT was hung up, a socket destroyed while we think it open was reset.
  */
 #include "pgleaktrace.bpf.h"
 
 /* 1 until the first snapshot is done (and again after LOSS_SOCKETS_FULL): unknown connections are
  * adopted. A close of an unknown one is then booked too, and leaves a mark so that the snapshot, a
- * moment late, does not adopt the dead. Set by src/stream/live.c. */
+ * moment late, does not adopt the dead. Set by src/stream/live_snapshot.c. */
 __u32 adopting = 0;
 
 /* 1: each socket that asks to be called back is (hook_socket hangs on the root of all cgroups). Set

@@ -5,7 +5,7 @@
  */
 #include "pgleaktrace.bpf.h"
 
-/* Inserted: ledger_open(), at a process's first connect or adoption. Deleted: src/stream/live.c,
+/* Inserted: ledger_open(), at a process's first connect or adoption. Deleted: src/stream/live_snapshot.c,
  * once the process is gone and nothing of it is open. Read: both. Full: the connection is booked
  * in `untracked` and counted as LOSS_LEDGER_FULL. Never an LRU: this is the truth. Resized by
  * --max-tracked before load. */

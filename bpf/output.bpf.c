@@ -6,14 +6,14 @@
  */
 #include "pgleaktrace.bpf.h"
 
-/* Inserted: here. Read and emptied: src/stream/live.c. Full: counted in `lost`, the books in
+/* Inserted: here. Read and emptied: src/stream/live_ring.c. Full: counted in `lost`, the books in
  * ledger.bpf.c stay exact. Resized by --ring-size before load. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 1 << 20);
 } events SEC(".maps");
 
-/* Counters by enum loss. Written: loss_count(). Read: src/stream/live.c. */
+/* Counters by enum loss. Written: loss_count(). Read: src/stream/live_snapshot.c. */
 __u64 lost[LOSSES];
 
 /* Size of `events`, set by user space before load. */

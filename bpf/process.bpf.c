@@ -10,7 +10,7 @@ struct process_state {
 	__u8 gone;	 /* exited, or became another image by exec */
 };
 
-/* Inserted: process_introduce(), process_note(). Deleted: src/stream/live.c with the ledgers of a
+/* Inserted: process_introduce(), process_note(). Deleted: src/stream/live_snapshot.c with the ledgers of a
  * gone process. Read: both. Full: the identity is sent again at every connect; harmless. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

@@ -28,8 +28,8 @@ struct listener {
 	__u32 port;
 };
 
-/* Inserted: snapshot_listeners. Deleted: never. Read: is_server_end(). Full: a server's end on a watched *client* port could be adopted by mistake; 16384 listening
- * ports make that remote. */
+/* Inserted: snapshot_listeners. Deleted: never. Read: is_server_end(). Full: a server's end on a
+ * watched *client* port could be adopted by mistake; 16384 listening ports make that remote. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 16384);
@@ -38,7 +38,7 @@ struct {
 	__type(value, __u8);
 } listeners SEC(".maps");
 
-/* Length of one jiffy in ns, 1e9 / CONFIG_HZ; measured by src/stream/live.c before load. */
+/* Length of one jiffy in ns, 1e9 / CONFIG_HZ; measured by src/stream/live_load.c before load. */
 const volatile __u64 tick_ns = 4000000;
 
 static struct sock *sock_of(struct file *file)
