@@ -132,9 +132,10 @@ const struct argp_option options_rows[] = {
 const char options_doc[] =
 	"Which script is holding my PostgreSQL connections?\v"
 	"EXAMPLES\n"
-	"  sudo pgleaktrace                     watch until Ctrl-C, then report\n"
+	"  sudo pgleaktrace                     live; Ctrl-C ends with the report\n"
 	"  sudo pgleaktrace -d 30               watch for 30 seconds, then report\n"
 	"  sudo pgleaktrace --once -v           who holds what, right now\n"
+	"  sudo pgleaktrace --kill-plan         what could be typed to get slots back\n"
 	"  sudo pgleaktrace -P 5432,6432 -d 5m  PostgreSQL and pgbouncer\n"
 	"  pgleaktrace --replay incident.ndjson a recording, without root\n"
 	"  sudo pgleaktrace --fail-on leak -- npm test\n"
@@ -208,9 +209,7 @@ static bool wants_screen(const struct options *o)
 static void parse_command(struct argp_state *state, struct options *o)
 {
 	if (!state->quoted || state->next < state->quoted)
-		argp_error(state,
-			"what is \"%s\"? pgleaktrace takes only options, and a command behind --",
-			state->argv[state->next]);
+		refuse_word(state, state->argv[state->next]);
 	o->command = state->argv + state->next;
 	o->live.scoped = true;
 	state->next = state->argc;
@@ -245,6 +244,7 @@ static void check_all(struct argp_state *state, struct options *o)
 {
 	check_command(state, o);
 	check_plans(state, o);
+	check_view(state, o);
 	check_pid(state, o);
 	o->screen = wants_screen(o);
 	if (o->speed != 1 && !o->replay)
@@ -386,6 +386,7 @@ void options_parse(struct options *options, int argc, char **argv)
 {
 	static const struct argp argp = {.options = options_rows,
 		.parser = parse,
+		.args_doc = "[-- CMD [ARG...]]",
 		.doc = options_doc,
 		.help_filter = options_help_filter};
 

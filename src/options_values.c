@@ -5,10 +5,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/address.h"
 #include "base/text.h"
 #include "options_values.h"
+
+static bool has_port(const struct options *o, unsigned long port)
+{
+	for (__u32 i = 0; i < o->live.port_count; i++)
+		if (o->live.ports[i] == port)
+			return true;
+	return false;
+}
 
 void parse_ports(struct argp_state *state, struct options *o, const char *text)
 {
@@ -19,9 +28,10 @@ void parse_ports(struct argp_state *state, struct options *o, const char *text)
 
 		if (end == at || (*end && *end != ',') || port < 1 || port > 65535)
 			argp_error(state, "-P %s: a port is a number from 1 to 65535", text);
-		if (o->live.port_count == EVENT_PORTS)
+		if (!has_port(o, port) && o->live.port_count == EVENT_PORTS)
 			argp_error(state, "-P %s: at most %d ports", text, EVENT_PORTS);
-		o->live.ports[o->live.port_count++] = (__u16)port;
+		if (!has_port(o, port))
+			o->live.ports[o->live.port_count++] = (__u16)port;
 		at = *end ? end + 1 : end;
 	}
 	if (!o->live.port_count)
@@ -130,6 +140,16 @@ void parse_view(struct argp_state *state, struct options *o, const char *text)
 		argp_error(state, "-o %s: the formats are %s", text, names);
 }
 
+/* Half a minute's watch should not end in a terminal full of what no person reads. */
+void check_view(struct argp_state *state, const struct options *o)
+{
+	if (o->view->opened_with && !o->output_file &&
+		isatty(o->command ? STDERR_FILENO : STDOUT_FILENO))
+		argp_error(state,
+			"-o %s is for %s, not for a terminal: --output-file FILE, or | cat",
+			o->view->name, o->view->opened_with);
+}
+
 void parse_speed(struct argp_state *state, struct options *o, const char *text)
 {
 	char *end;
@@ -193,4 +213,20 @@ void parse_fail_on(struct argp_state *state, struct options *o, const char *text
 			"--fail-on %s: \"%s\" is no severity (leak, warning, note), no rule "
 			"(abandoned, idle-hoard …), and not refused or failed",
 			text, bad);
+}
+
+/* A word where only options may stand. */
+void refuse_word(struct argp_state *state, const char *word)
+{
+	const char *suffix = strrchr(word, '.');
+
+	if (*word && word[strspn(word, "0123456789,")] == 0)
+		argp_error(state, "what is \"%s\"? Did you mean the port, `-P %s`?", word, word);
+	else if (suffix && !strcmp(suffix, ".ndjson"))
+		argp_error(state, "what is \"%s\"? Did you mean the recording, `--replay %s`?",
+			word, word);
+	else
+		argp_error(state,
+			"what is \"%s\"? A command to watch stands behind --: `pgleaktrace -- %s`",
+			word, word);
 }

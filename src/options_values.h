@@ -24,5 +24,9 @@ void parse_group(struct argp_state *state, struct options *o, const char *text);
 void parse_rule(struct argp_state *state, struct options *o, const char *text);
 void parse_sort(struct argp_state *state, struct options *o, const char *text);
 void parse_fail_on(struct argp_state *state, struct options *o, const char *text);
+/* A word where only options may stand: what was meant by it? */
+void refuse_word(struct argp_state *state, const char *word);
+/* A form that a program opens goes to no terminal. */
+void check_view(struct argp_state *state, const struct options *o);
 
 #endif

@@ -25,6 +25,7 @@ struct view_context {
 struct view {
 	const char *name; /* -o NAME */
 	const char *help;
+	const char *opened_with; /* what reads it, if no person does; NULL: a terminal is fine */
 	/* The events are the output, not only a pastime until the report. */
 	bool streams;
 	/* One event, as it comes; NULL: the view shows only reports. */

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/mem.h"
 #include "base/codec.h"
@@ -190,15 +191,24 @@ static bool replay_is_recording(struct replay *replay)
 	return yes;
 }
 
+static bool is_directory(FILE *file)
+{
+	struct stat st;
+
+	return !fstat(fileno(file), &st) && S_ISDIR(st.st_mode);
+}
+
 int stream_replay_open(struct stream **out, const char *path, char *why, size_t size)
 {
 	struct replay *replay;
 	FILE *file = strcmp(path, "-") ? fopen(path, "re") : tmpfile();
-	int c;
+	int c, error = !file ? errno : is_directory(file) ? EISDIR : 0;
 
-	if (!file) {
-		snprintf(why, size, "cannot open the recording %s: %s", path, strerror(errno));
-		return -errno;
+	if (error) {
+		snprintf(why, size, "cannot open the recording %s: %s", path, strerror(error));
+		if (file)
+			fclose(file);
+		return -error;
 	}
 	if (!strcmp(path, "-")) { /* the first line is read twice: keep it */
 		while ((c = getchar()) != EOF)

@@ -132,5 +132,6 @@ static void html_report(const struct view_context *context, const struct snapsho
 const struct view html_view = {
 	.name = "html",
 	.help = "one HTML file: pictures and tables, to look at and hand on",
+	.opened_with = "a browser",
 	.report = html_report,
 };

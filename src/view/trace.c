@@ -278,5 +278,6 @@ static void trace_report(const struct view_context *context, const struct snapsh
 const struct view trace_view = {
 	.name = "trace",
 	.help = "Chrome trace events, for ui.perfetto.dev and chrome://tracing",
+	.opened_with = "ui.perfetto.dev",
 	.report = trace_report,
 };

@@ -447,7 +447,6 @@ def test_storm(port):
         truth = storm.said(180)
         storm.finish()
         report = tracer.stop(complete=False)
-    assert truth["rate"] > 5000, "too slow to be a storm"
     expect(report.process(storm.pid), opened=100000, closed=99900, abandoned=100)
 
 

@@ -67,9 +67,9 @@ def bash(*words):
     return done.stdout.split()
 
 
-def fish(*words):
+def fish(home, *words):
     done = run("fish", "--no-config", "-c", f"source {COMPLETIONS / 'pgleaktrace.fish'}; complete -C "
-               f"'{' '.join(['pgleaktrace', *words])}'", env={**os.environ, "HOME": "/nonexistent"})
+               f"'{' '.join(['pgleaktrace', *words])}'", env={**os.environ, "HOME": str(home)})
     assert done.returncode == 0 and not done.stderr, done.stderr
     return [line.split("\t")[0] for line in done.stdout.splitlines()]
 
@@ -87,14 +87,17 @@ def test_bash_completes_options_and_their_words():
     assert "sh" in bash("-d", "3", "--", "sh")
 
 
-def test_fish_completes_options_and_their_words():
+def test_fish_completes_options_and_their_words(tmp_path):
+    def offers(*words):
+        return fish(tmp_path, *words)  # it writes into its home
+
     need("fish", "fish")
-    offered = set(fish("--")) | set(fish("-"))
+    offered = set(offers("--")) | set(offers("-"))
     for letter, name in options():
         assert f"--{name}" in offered and (not letter or f"-{letter}" in offered), name
-    assert fish("-o", "nd") == ["ndjson"]
-    assert "root" in fish("-u", "roo")
-    assert "--version" not in fish("--", "--vers") and "sh" in fish("-q", "--", "sh")
+    assert offers("-o", "nd") == ["ndjson"]
+    assert "root" in offers("-u", "roo")
+    assert "--version" not in offers("--", "--vers") and "sh" in offers("-q", "--", "sh")
 
 
 class Shell:

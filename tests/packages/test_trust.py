@@ -35,5 +35,13 @@ def test_each_target_that_tests_is_a_command():
     assert len(targets) > 15 and not targets - commands
 
 
+def test_each_promise_is_a_row_of_a_table():
+    """A row behind an empty line is no row: it would be shown as bars and words."""
+    for block in re.findall(r"(?:^\|.*\n)+", text(), re.M):
+        head, rule, *rows = block.splitlines()
+        assert head == "| promise | test | command |" and rule == "|---|---|---|" and rows, head
+        assert all(len(re.findall(r"(?<!\\)\|", row)) == 4 for row in rows), rows
+
+
 def test_the_readme_leads_to_it():
     assert "(docs/TRUST.md)" in (ROOT / "README.md").read_text(encoding="utf-8")

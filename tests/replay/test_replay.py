@@ -181,30 +181,6 @@ def test_filters_sort_and_rows(tmp_path):
     assert b"Nothing to show: no process has" in replay(nobody).stdout
 
 
-@pytest.mark.parametrize("args,word", [
-    (["-P", "0"], b"port"), (["-P", "x"], b"port"), (["-d", "soon"], b"time"),
-    (["-o", "yaml"], b"formats"), (["-g", "moon"], b"group by"), (["-s", "x"], b"oldest, opened"), (["-d", "0"], b"--once looks once"),
-    (["-p", "0"], b"process id"), (["-p", "4000000"], b"did you mean the port, `-P 4000000`?"), (["--host", "db"], b"address"), (["--cmdline", "("], b"--cmdline"),
-    (["--ring-size", "5000"], b"power of two"), (["stray"], b"only options"), (["--nonsense"], b"unrecognized"),
-    (["--once", "-d", "3"], b"--once"),
-    (["--metrics", "db:1"], b"9187"), (["--metrics", "1", "--once"], b"--metrics"),
-    (["-o", "openmetrics", "-g", "user"], b"by script"), (["--replay", "x", "--once"], b"--replay")])
-def test_wrong_usage_is_a_sentence_and_64(args, word):
-    run = subprocess.run([BINARY, *args], capture_output=True, check=False, timeout=60)
-    assert run.returncode == 64, run.stderr
-    assert word in run.stderr
-
-
-def test_help_names_every_option_of_the_readme():
-    text = subprocess.run([BINARY, "--help"], capture_output=True, check=True).stdout.decode()
-    readme = (HERE.parent.parent / "README.md").read_text()
-    formats = text.partition("FORMATS\n")[2].partition("\n\n")[0]
-    assert all(line.startswith("  ") for line in formats.splitlines()), formats   # none is too long
-    assert not re.search(r"^ +$", text, re.M)
-    options = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", readme))
-    assert options and all(option in text for option in options), options
-
-
 def test_full_disk_is_told():
     if not os.path.exists("/dev/full"):
         pytest.fail("/dev/full is missing")

@@ -142,36 +142,3 @@ def test_hangup_reopens_the_log(tmp_path):
         served.process.communicate(timeout=20)
         assert served.process.returncode == 0
     assert json.loads(log.read_text().splitlines()[-1])["type"] == "report"
-
-
-@pytest.mark.parametrize("args, says", [
-    (["-P", ""], "which port?"), (["-P", "x"], "a port is a number from 1 to 65535"),
-    (["-P", ",".join("1" * 17)], "at most 16 ports"), (["--unix", "maybe"], "on or off"),
-    (["-p", "0"], "greater than 0"), (["--host", "x"], "not an IPv4 or IPv6 address"),
-    (["--host", "10.0.0.0/33"], "not a number from 0 to 32"), (["--metrics", "x:y"], "ADDRESS:PORT"),
-    (["--ring-size", "5K"], "a power of two"), (["--cmdline", "("], "--cmdline ("),
-    (["-o", "x"], "the formats are text"), (["--speed", "0"], "from 0.1 to 1000"),
-    (["-g", "x"], "group by script"), (["--rule", "x"], "ID=off"), (["--rule", "churn=0"], "at least 1"),
-    (["-s", "x"], "the columns are"), (["--fail-on", "x"], "no severity"), (["-i", "1ms"], "at least 100ms"),
-    (["--error-exitcode", "3"], "--fail-on"), (["--max-connections", "0"], "at least 1"),
-    (["--max-tracked", "0"], "--max-tracked"), (["--once"], "no --record, --once or -d"),
-    (["-d", "x"], "a time is a number"), (["--", "true"], "no --replay"), (["--"], "-- what?"),
-    (["stray"], "takes only options"), (["-o", "openmetrics", "-g", "user"], "counts everything by script"),
-    (["--metrics", "1", "--once"], "one of the two"), (["--grace", "1"], "after which command?"),
-])
-def test_usage(args, says):
-    run = replay(*args)
-    assert run.returncode == 64 and says in run.stderr, run.stderr
-
-
-def test_values_that_are_taken():
-    run = replay("-P", "5432,6432", "-u", "root", "--comm", "*", "--cmdline", "seed|node", "--cgroup", "",
-                 "--host", "::/0", "--rule", "churn=5", "--rule", "fan-out=off", "--rule", "growing=on", "-s", "open",
-                 "-r", "2", "--older", "1500ms", "--max-connections", "50", "--unix", "off", "--no-source",
-                 "--no-color", "--no-redact", "--no-wire", "--ring-size", "64K", "--max-tracked", "5000", "-i", "2s", "-q")
-    assert run.returncode == 0, run.stderr
-
-
-def test_the_version_tells_what_it_was_built_with():
-    run = subprocess.run([BINARY, "-V"], capture_output=True, text=True, check=True)
-    assert re.match(r"pgleaktrace \d+\.\d+\.\d+\nformats: text", run.stdout) and "libbpf" in run.stdout
