@@ -8,13 +8,15 @@
  *                           ▼                    ▼                   │ descriptor closed
  *                         ENDED                 HELD ────────────────┘
  *
- * A change is told by the socket's own callback (hooks.bpf.c), and where it has none by a
- * tracepoint; a connect() by both, and whoever comes first books it: the kernel skips a tracepoint's
- * program that would run inside itself, never a callback. Connections from before us have no
- * callback. Of theirs, and where there is no cgroup2, what the network does in softirq may be
- * skipped (since Linux 7.0, what owners do too, when one is preempted in the program); then the next
- * thing the owner does proves what must have happened: a close out of ESTABLISHED was established, a
- * close out of CLOSE_WAIT was hung up, a socket destroyed while we think it open was reset.
+ * A change is told by a tracepoint. The kernel skips its program where it would run inside itself: in
+ * a softirq that comes in between, never for what an owner does. Then the next thing the owner does
+ * proves what must have happened: a close out of ESTABLISHED was established, a close out of
+ * CLOSE_WAIT was hung up, a socket destroyed while we think it open was reset.
+ *
+ * Since Linux 7.0 an owner may be preempted in the program, and then the next one is skipped too.
+ * There the socket's own callback tells (hooks.bpf.c), which is never skipped, and the tracepoint
+ * steps aside; a connect() is told by both, and whoever comes first books it. Connections from
+ * before us have no callback.
  */
 #include "pgleaktrace.bpf.h"
 
@@ -26,6 +28,10 @@ __u32 adopting = 0;
 /* 1: each socket that asks to be called back is (hook_socket hangs on the root of all cgroups). Set
  * by src/stream/live_load.c. */
 __u32 sockets_call_back = 0;
+
+/* 1: without that, changes of state could be missed. Set by ask_kernel(), read by
+ * src/stream/live_load.c. */
+__u32 callbacks_needed = 0;
 
 /* Inserted: connection_attempt(), connection_adopt(). Deleted: by the kernel with the socket.
  * Read: here and in snapshot.bpf.c. Has no size; when the kernel has no memory for an entry the
@@ -51,8 +57,11 @@ __hidden struct connection *connection_of_packet(struct bpf_sock *sk)
  * are heard: somebody else may have asked for the callbacks of one that we do not know. */
 __hidden bool connection_calls_back(struct sock *sk)
 {
-	struct tcp_sock *tcp = sockets_call_back && !adopting ? bpf_skc_to_tcp_sock(sk) : NULL;
+	struct tcp_sock *tcp;
 
+	if (!tracepoints_preempted() || !sockets_call_back || adopting)
+		return false;
+	tcp = bpf_skc_to_tcp_sock(sk);
 	return tcp && tcp->bpf_sock_ops_cb_flags & BPF_SOCK_OPS_STATE_CB_FLAG;
 }
 
@@ -183,13 +192,19 @@ static struct connection *adopt_closing(struct sock *sk, int oldstate)
 	return connection_of(sk);
 }
 
-/* Out of any state but SYN_SENT: that proves it was established. After a Terminate the server's FIN
+/* Between two that matter: FIN_WAIT2; SYN_RECV, when both ends call connect() at once. */
+static bool is_step(int newstate)
+{
+	return newstate == TCP_FIN_WAIT2 || newstate == TCP_SYN_RECV;
+}
+
+/* Out of any state but these two: that proves it was established. After a Terminate the server's FIN
  * ends nothing: the client's close() is on its way and says who and how. */
 static void moves(struct sock *sk, struct connection *conn, int oldstate, int newstate)
 {
 	struct ending_how how = {.manner = MANNER_FIN};
 
-	if (oldstate == TCP_SYN_SENT && newstate == TCP_CLOSE) {
+	if ((oldstate == TCP_SYN_SENT || oldstate == TCP_SYN_RECV) && newstate == TCP_CLOSE) {
 		connect_failed(sk, conn);
 		return;
 	}
@@ -223,7 +238,7 @@ __hidden void connection_transition(struct sock *sk, int oldstate, int newstate)
 {
 	struct connection *conn;
 
-	if (newstate == TCP_FIN_WAIT2) /* between two that matter */
+	if (is_step(newstate))
 		return;
 	conn = connection_of(sk);
 	if (!conn && (newstate == TCP_FIN_WAIT1 || newstate == TCP_LAST_ACK))
@@ -237,7 +252,7 @@ __hidden void connection_called_back(struct sock *sk, int oldstate, int newstate
 {
 	struct connection *conn;
 
-	if (newstate == TCP_FIN_WAIT2)
+	if (is_step(newstate))
 		return;
 	conn = connection_of(sk);
 	if (conn && conn->phase != PHASE_ENDED)

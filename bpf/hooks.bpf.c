@@ -21,14 +21,25 @@ int BPF_PROG(hook_sock_state, struct sock *sk, int oldstate, int newstate)
 	return 0;
 }
 
-/* The same from the sockets themselves, at the root of cgroup2: a connect() to a watched port asks to
- * be called back at each change of state. Unlike a tracepoint's program this one is never skipped. */
+/* Asked once, before anything is attached (src/stream/live_load.c): what only CO-RE can tell. */
+SEC("syscall")
+int ask_kernel(void *ctx)
+{
+	callbacks_needed = tracepoints_preempted();
+	return 0;
+}
+
+/* The same from the sockets themselves, at the root of cgroup2, where a tracepoint does not do: a
+ * connect() to a watched port asks to be called back at each change of state. Unlike a tracepoint's
+ * program this one is never skipped. */
 SEC("sockops")
 int hook_socket(struct bpf_sock_ops *ctx)
 {
 	struct bpf_sock *sk = ctx->sk;
 	struct tcp_sock *tcp;
 
+	if (!tracepoints_preempted())
+		return 1;
 	if (ctx->op != BPF_SOCK_OPS_TCP_CONNECT_CB && ctx->op != BPF_SOCK_OPS_STATE_CB)
 		return 1;
 	if (!sk || !port_watched((__u16)bpf_ntohl(ctx->remote_port)))

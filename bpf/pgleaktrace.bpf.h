@@ -5,7 +5,7 @@
  *
  *   hooks.bpf.c       every kernel hook, one line each: the table of contents
  *   connection.bpf.c  the life of a connection            owns: connections, adopting,
- *                                                             sockets_call_back
+ *                                                 sockets_call_back, callbacks_needed
  *   ending.bpf.c      … and its one end: how, by whom, a refusal or not
  *   socket.bpf.c      what a TCP socket says of itself
  *   ledger.bpf.c      the books per process and server    owns: ledgers, untracked
@@ -32,6 +32,16 @@
 /* A function that the verifier walks through once, by itself, and not for every way that leads to
  * it: cheap to load. It is given numbers and structures of ours, no kernel objects. */
 #define GLOBAL __noinline
+
+/*
+ * May a task be preempted in a tracepoint's program? Then that program is not run for whoever comes
+ * next on the CPU. Linux 7.0 guards tracepoints by SRCU-fast (commit a46023d5616e) instead of turning
+ * preemption off; that takes a srcu_struct with a flavor (28bb2e2b4a9e, 6.19). Where there is none, no.
+ */
+static __always_inline bool tracepoints_preempted(void)
+{
+	return bpf_core_field_exists(struct srcu_struct, srcu_reader_flavor);
+}
 
 /* A connection's way: each step is taken once, by whoever wins the compare-and-swap. */
 enum phase {
@@ -90,6 +100,7 @@ void connection_called_back(struct sock *sk, int oldstate, int newstate);
 void connection_destroyed(struct sock *sk);
 struct connection *connection_of(struct sock *sk);
 extern __u32 adopting;
+extern __u32 callbacks_needed;
 void connection_adopt(struct sock *sk, struct task_struct *holder);
 void connection_repair(struct sock *sk, struct connection *conn);
 struct connection *connection_of_packet(struct bpf_sock *sk);

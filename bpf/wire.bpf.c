@@ -98,6 +98,14 @@ static void segment_of(struct __sk_buff *skb, struct segment *segment)
 		segment_at(skb, segment, &four.tcp, ip);
 }
 
+/* Is there anything in it? An acknowledgement alone, or a FIN, is every second packet: gone before
+ * a helper is called. */
+static bool segment_says(struct __sk_buff *skb, struct segment *segment)
+{
+	segment_of(skb, segment);
+	return segment->payload && (segment->length || segment->flags & TCP_SYN);
+}
+
 /* Steps over what was seen before. False: nothing new, or a hole. */
 static bool advance(struct segment *segment, __u32 *next, __u8 *lost)
 {
@@ -333,21 +341,19 @@ static void synchronize(struct connection *conn, const struct segment *segment, 
 /* Of the client to a watched port. */
 __hidden void wire_egress(struct bpf_sock *sk, struct __sk_buff *skb)
 {
-	struct connection *conn = connection_of_packet(sk);
+	struct connection *conn;
 	struct segment segment;
 	struct wire *wire;
 
-	if (!conn || conn->phase > PHASE_OPEN)
+	if (!segment_says(skb, &segment))
 		return;
-	segment_of(skb, &segment);
-	if (!segment.payload)
+	conn = connection_of_packet(sk);
+	if (!conn || conn->phase > PHASE_OPEN)
 		return;
 	if (segment.flags & TCP_SYN) {
 		synchronize(conn, &segment, &conn->client_next, READING_NOTHING);
 		return;
 	}
-	if (!segment.length)
-		return;
 	connection_speaks(sk, conn);
 	if (!conn->reading) { /* met in the middle */
 		conn->reading = READING_OVER;
@@ -373,21 +379,20 @@ __hidden void wire_egress(struct bpf_sock *sk, struct __sk_buff *skb)
 /* Of the server, to the client of a watched port. */
 __hidden void wire_ingress(struct bpf_sock *sk, struct __sk_buff *skb)
 {
-	struct connection *conn = connection_of_packet(sk);
+	struct connection *conn;
 	struct segment segment;
 	struct wire *wire;
 
-	if (!conn || conn->phase > PHASE_OPEN ||
-		(conn->reading != READING_BOTH && conn->reading != READING_CLIENT))
+	if (!segment_says(skb, &segment))
 		return;
-	segment_of(skb, &segment);
-	if (!segment.payload)
+	conn = connection_of_packet(sk);
+	if (!conn || conn->phase > PHASE_OPEN)
 		return;
 	if (segment.flags & TCP_SYN) {
 		synchronize(conn, &segment, &conn->server_next, READING_CLIENT);
 		return;
 	}
-	if (conn->reading != READING_BOTH || !segment.length)
+	if (conn->reading != READING_BOTH)
 		return;
 	if (!advance(&segment, &conn->server_next, &conn->hole))
 		return;

@@ -80,6 +80,9 @@ struct socket { /* snapshot.bpf.c, unix_exit.bpf.c */
 	struct sock *sk;
 	struct file *file;
 };
+struct srcu_struct { /* pgleaktrace.bpf.h: only whether it has one */
+	__u8 srcu_reader_flavor;
+};
 struct file; /* snapshot.bpf.c: only handed on to bpf_sock_from_file() */
 
 struct qstr { /* path.bpf.c */
@@ -258,6 +261,7 @@ struct bpf_iter__bpf_sk_storage_map { /* snapshot.bpf.c, unix_snapshot.bpf.c */
 enum tcp_state {
 	TCP_ESTABLISHED = 1,
 	TCP_SYN_SENT = 2,
+	TCP_SYN_RECV = 3,
 	TCP_FIN_WAIT1 = 4,
 	TCP_FIN_WAIT2 = 5,
 	TCP_CLOSE = 7,

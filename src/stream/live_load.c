@@ -3,6 +3,7 @@
  * live_load.c: bpf/ set up, loaded and hung onto its hooks; and in which words it is said when this
  * kernel, or our privilege, does not do.
  */
+#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <limits.h>
@@ -34,6 +35,7 @@ static void live_configure(struct live *live, const struct live_config *config)
 	bpf_map__set_max_entries(skel->maps.processes, config->max_tracked);
 	bpf_program__set_autoload(skel->progs.hook_fork, config->scoped);
 	/* A look needs to be told what ends in its course, not by whom or what was said. */
+	bpf_program__set_autoload(skel->progs.ask_kernel, !config->brief);
 	bpf_program__set_autoload(skel->progs.hook_socket, !config->brief);
 	bpf_program__set_autoload(skel->progs.hook_ingress, config->wire && !config->brief);
 	bpf_program__set_autoload(skel->progs.hook_egress, config->wire && !config->brief);
@@ -80,17 +82,32 @@ int live_load(struct live *live)
 	return error;
 }
 
-/* The sockets' callbacks and the wire. Without cgroup2, a server that is faster than the client's
- * close() counts as hung up, and refusals are inferred. Not worth failing for: --check tells. */
-static int attach_callbacks(struct live *live)
+/* Does this kernel's tracepoint miss what the sockets' callbacks tell? 1, 0 or -errno. */
+static int callbacks_needed(struct live *live)
 {
-	struct bpf_program *hooks[] = {live->skel->progs.hook_socket,
-		live->skel->progs.hook_ingress, live->skel->progs.hook_egress};
-	struct bpf_link **links[] = {&live->skel->links.hook_socket,
-		&live->skel->links.hook_ingress, &live->skel->links.hook_egress};
-	int error = live_attach_to_root(hooks, links, sizeof(hooks) / sizeof(hooks[0]));
+	struct bpf_test_run_opts opts;
+	int error;
+
+	memset(&opts, 0, sizeof(opts));
+	opts.sz = sizeof(opts);
+	error = bpf_prog_test_run_opts(bpf_program__fd(live->skel->progs.ask_kernel), &opts);
+	return error ? error : live->skel->bss->callbacks_needed != 0;
+}
+
+/* The wire, and the sockets' callbacks if need be. Without cgroup2, a server that is faster than the
+ * client's close() counts as hung up, and refusals are inferred. Not worth failing for: --check tells. */
+static int attach_to_cgroups(struct live *live)
+{
+	struct bpf_program *hooks[] = {live->skel->progs.hook_ingress,
+		live->skel->progs.hook_egress, live->skel->progs.hook_socket};
+	struct bpf_link **links[] = {&live->skel->links.hook_ingress,
+		&live->skel->links.hook_egress, &live->skel->links.hook_socket};
+	int needed = callbacks_needed(live), error;
 	char path[PATH_MAX];
 
+	if (needed < 0)
+		return needed;
+	error = live_attach_to_root(hooks, links, needed ? 3 : 2);
 	live->skel->bss->sockets_call_back = live->skel->links.hook_socket != NULL &&
 					     cgroup2_root(path, sizeof(path)) &&
 					     cgroup2_is_whole(path);
@@ -137,7 +154,7 @@ int live_attach(struct live *live)
 			return -errno;
 	}
 	error = live_unix_attach(live);
-	return error ? error : attach_callbacks(live);
+	return error || live->config.brief ? error : attach_to_cgroups(live);
 }
 
 /* Is it about what this kernel knows? To root, -EACCES is the verifier's word. */

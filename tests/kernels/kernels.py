@@ -36,6 +36,7 @@ SERIES = {
     "7.1": "trixie-backports",
     "7.2": "trixie-backports",
     "7.3": "trixie-backports",
+    "newest": "trixie-backports",
 }
 
 
@@ -70,7 +71,8 @@ def private_apt(folder, release):
 
 def newest(series, options):
     """The newest package of that series, by Debian's own order of versions."""
-    pattern = rf"^linux-(image|binary)-{re.escape(series)}[.+][^ ]*cloud-amd64(-unsigned)?$"
+    number = r"\d+\.\d+" if series == "newest" else re.escape(series)
+    pattern = rf"^linux-(image|binary)-{number}[.+][^ ]*cloud-amd64(-unsigned)?$"
     names = [name for name in run("apt-cache", *options, "pkgnames", "linux-").split()
              if re.match(pattern, name)]
     best = None
