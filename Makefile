@@ -16,12 +16,12 @@ PYTHON  ?= /usr/bin/python3
 CFLAGS   ?= -O2 -g
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Werror
 CPPFLAGS += -std=gnu11 -D_GNU_SOURCE -Iinclude -Isrc -I$(BUILD) -DPGLEAKTRACE_VERSION='"$(VERSION)"'
-LDLIBS   := -lbpf -lelf -lz -ljansson -lmicrohttpd -lcap-ng -lncursesw -ltinfo
+LDLIBS   := -lbpf -lelf -lz -ljansson -lcap-ng -lncursesw -ltinfo
 ifeq ($(STATIC),1)
 CPPFLAGS += -DPGLEAKTRACE_STATIC
 LDFLAGS  += -static
 BUILD    := $(BUILD)/static
-LDLIBS   := $(subst -lmicrohttpd,$(BUILD)/libmicrohttpd.a,$(LDLIBS))
+LDLIBS   := $(BUILD)/libmicrohttpd.a $(LDLIBS)
 endif
 ifeq ($(SAN),1)
 CFLAGS   += -fsanitize=address,undefined -fno-sanitize-recover=all

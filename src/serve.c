@@ -4,7 +4,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/types.h>
-#include <microhttpd.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +13,7 @@
 #include <utlist.h>
 
 #include "base/mem.h"
+#include "httpd.h"
 #include "serve.h"
 
 #define CLIENTS_MOST   32   /* at once; more wait to be accepted */
@@ -30,6 +30,7 @@ struct client {
 };
 
 struct serve {
+	struct httpd mhd;
 	struct MHD_Daemon *daemon;
 	struct client *clients; /* oldest first */
 	size_t count;
@@ -55,8 +56,10 @@ static void on_client(void *data, struct MHD_Connection *connection, void **cont
 
 	if (what == MHD_CONNECTION_NOTIFY_STARTED) {
 		*context = client = xcalloc(1, sizeof(*client));
-		client->fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)
-				     ->connect_fd;
+		client->fd =
+			serve->mhd
+				.get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)
+				->connect_fd;
 		client->since = now_ms();
 		DL_APPEND(serve->clients, client);
 		serve->count++;
@@ -83,32 +86,34 @@ static int cut_off(const struct serve *serve)
 	return -1;
 }
 
-static enum MHD_Result answer(
-	struct MHD_Connection *client, unsigned status, const char *type, char *text, size_t length)
+static enum MHD_Result answer(const struct httpd *mhd, struct MHD_Connection *client,
+	unsigned status, const char *type, char *text, size_t length)
 {
 	struct MHD_Response *response =
-		MHD_create_response_from_buffer(length, text, MHD_RESPMEM_MUST_FREE);
+		mhd->create_response_from_buffer(length, text, MHD_RESPMEM_MUST_FREE);
 	enum MHD_Result result;
 
 	if (!response) {
 		free(text);
 		return MHD_NO;
 	}
-	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
-	MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
-	MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+	mhd->add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+	mhd->add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+	mhd->add_response_header(response, "X-Content-Type-Options", "nosniff");
 	/* One answer each: nobody keeps a place for later. */
-	MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+	mhd->add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
 	if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
-		MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
-	result = MHD_queue_response(client, status, response);
-	MHD_destroy_response(response);
+		mhd->add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
+	result = mhd->queue_response(client, status, response);
+	mhd->destroy_response(response);
 	return result;
 }
 
-static enum MHD_Result complain(struct MHD_Connection *client, unsigned status, const char *text)
+static enum MHD_Result complain(
+	const struct httpd *mhd, struct MHD_Connection *client, unsigned status, const char *text)
 {
-	return answer(client, status, "text/plain; charset=utf-8", xstrdup(text), strlen(text));
+	return answer(
+		mhd, client, status, "text/plain; charset=utf-8", xstrdup(text), strlen(text));
 }
 
 static enum MHD_Result on_request(void *data, struct MHD_Connection *client, const char *path,
@@ -130,12 +135,14 @@ static enum MHD_Result on_request(void *data, struct MHD_Connection *client, con
 		return MHD_YES;
 	}
 	if (strcmp(method, MHD_HTTP_METHOD_GET) && strcmp(method, MHD_HTTP_METHOD_HEAD))
-		return complain(client, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD\n");
-	accept = MHD_lookup_connection_value(client, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT);
+		return complain(
+			&serve->mhd, client, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD\n");
+	accept =
+		serve->mhd.lookup_connection_value(client, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT);
 	text = serve->page(serve->data, path, accept ? accept : "", &type, &length);
 	if (!text)
-		return complain(client, MHD_HTTP_NOT_FOUND, "no such page\n");
-	return answer(client, MHD_HTTP_OK, type, text, length);
+		return complain(&serve->mhd, client, MHD_HTTP_NOT_FOUND, "no such page\n");
+	return answer(&serve->mhd, client, MHD_HTTP_OK, type, text, length);
 }
 
 static int listen_at(const struct sockaddr_storage *address)
@@ -155,30 +162,38 @@ static int listen_at(const struct sockaddr_storage *address)
 	return error;
 }
 
-int serve_open(
-	struct serve **out, const struct sockaddr_storage *address, serve_page *page, void *data)
+static int start(struct serve *serve, int fd)
 {
-	int fd = listen_at(address);
-	struct serve *serve;
-	socklen_t size = sizeof(serve->address);
-
-	if (fd < 0)
-		return fd;
-	serve = xcalloc(1, sizeof(*serve));
-	serve->page = page;
-	serve->data = data;
-	getsockname(fd, (struct sockaddr *)&serve->address, &size);
-	serve->daemon = MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, on_request, serve,
+	serve->daemon = serve->mhd.start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, on_request, serve,
 		MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, CLIENTS_MOST,
 		MHD_OPTION_CONNECTION_TIMEOUT, CLIENT_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
 		(size_t)CLIENT_MEMORY, MHD_OPTION_NOTIFY_CONNECTION, on_client, serve,
 		MHD_OPTION_END);
-	if (!serve->daemon) {
-		close(fd);
-		free(serve);
+	if (!serve->daemon)
 		return -ENOMEM;
+	serve->fd = serve->mhd.get_daemon_info(serve->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+	return 0;
+}
+
+int serve_open(
+	struct serve **out, const struct sockaddr_storage *address, serve_page *page, void *data)
+{
+	struct serve *serve = xcalloc(1, sizeof(*serve));
+	int fd = httpd_load(&serve->mhd), error;
+	socklen_t size = sizeof(serve->address);
+
+	serve->page = page;
+	serve->data = data;
+	if (!fd)
+		fd = listen_at(address);
+	error = fd < 0 ? fd : start(serve, fd);
+	if (error) {
+		if (fd >= 0)
+			close(fd);
+		free(serve);
+		return error;
 	}
-	serve->fd = MHD_get_daemon_info(serve->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+	getsockname(fd, (struct sockaddr *)&serve->address, &size);
 	*out = serve;
 	return 0;
 }
@@ -209,7 +224,7 @@ static bool run_once(struct serve *serve)
 {
 	bool full = serve->count == CLIENTS_MOST;
 
-	MHD_run(serve->daemon);
+	serve->mhd.run(serve->daemon);
 	return full && serve->count < CLIENTS_MOST;
 }
 
@@ -223,7 +238,7 @@ int serve_run(struct serve *serve)
 
 		if (again)
 			continue;
-		if (MHD_get_timeout(serve->daemon, &ms) != MHD_YES)
+		if (serve->mhd.get_timeout(serve->daemon, &ms) != MHD_YES)
 			return due;
 		if (ms)
 			return due >= 0 && (unsigned)due < ms ? due : ms > 1000 ? 1000 : (int)ms;
@@ -235,6 +250,6 @@ void serve_close(struct serve *serve)
 {
 	if (!serve)
 		return;
-	MHD_stop_daemon(serve->daemon);
+	serve->mhd.stop_daemon(serve->daemon);
 	free(serve);
 }

@@ -19,7 +19,7 @@ struct serve;
 typedef char *serve_page(
 	void *data, const char *path, const char *accept, const char **type, size_t *length);
 
-/* Binds and listens. -errno of socket(), bind() or listen(). */
+/* Binds and listens. -errno of socket(), bind() or listen(); -ENOPKG: libmicrohttpd is not installed. */
 int serve_open(
 	struct serve **out, const struct sockaddr_storage *address, serve_page *page, void *data);
 int serve_fd(const struct serve *serve);

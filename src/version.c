@@ -3,10 +3,10 @@
 #include <bpf/libbpf.h>
 #include <curses.h>
 #include <jansson.h>
-#include <microhttpd.h>
 #include <pgleaktrace/view.h>
 
 #include "bpf_id.h"
+#include "httpd.h"
 #include "version.h"
 
 static void print_formats(FILE *out)
@@ -19,6 +19,9 @@ static void print_formats(FILE *out)
 
 void version_print(FILE *out, struct argp_state *state)
 {
+	struct httpd mhd;
+	bool serves = !httpd_load(&mhd);
+
 	(void)state;
 	fputs("pgleaktrace " PGLEAKTRACE_VERSION "\n", out);
 	print_formats(out);
@@ -31,6 +34,6 @@ void version_print(FILE *out, struct argp_state *state)
 	);
 	fprintf(out, "libraries: libbpf %d.%d, jansson %s, libmicrohttpd %s, %s\n",
 		(int)libbpf_major_version(), (int)libbpf_minor_version(), jansson_version_str(),
-		MHD_get_version(), curses_version());
+		serves ? mhd.get_version() : "not installed", curses_version());
 	fputs("BPF object: " BPF_BUILD_ID "\n", out);
 }

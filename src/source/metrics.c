@@ -110,7 +110,8 @@ int metrics_lend(struct loop *l)
 	m->loop = l;
 	error = serve_open(&m->serve, &l->options->metrics, page, m);
 	if (error) {
-		fprintf(stderr, "pgleaktrace: cannot serve metrics: %s\n", strerror(-error));
+		fprintf(stderr, "pgleaktrace: cannot serve metrics: %s\n",
+			error == -ENOPKG ? "libmicrohttpd is not installed" : strerror(-error));
 		free(m);
 		return error;
 	}

@@ -202,6 +202,27 @@ def test_it_ends_with_its_report_and_frees_its_port(sink, port):
         again.bind((LOCAL, where))
 
 
+def mapped(tracer):
+    """The library that serves, as the process has it mapped: its path, or None."""
+    with open(f"/proc/{tracer.process.pid}/maps", encoding="utf-8") as file:
+        found = re.search(r"(/\S+/libmicrohttpd\S+)$", file.read(), re.M)
+    return found and found[1]
+
+
+def test_only_who_serves_has_the_library_and_without_it_that_is_said(port):
+    with Tracer(port) as tracer:
+        assert not mapped(tracer)
+        tracer.stop()
+    with Served(port, "--metrics", "0") as served:
+        library = mapped(served.tracer)
+    if not library:
+        pytest.skip("the static program has it within")
+    hidden = ["unshare", "--mount", "sh", "-c", 'mount --bind /dev/null "$0" && exec "$@"', library]
+    done = subprocess.run([*hidden, tracer_path(), "-P", str(port), "-d", "1", "--metrics", "0"], capture_output=True,
+                          text=True, check=False)
+    assert "cannot serve metrics: libmicrohttpd is not installed" in done.stderr and done.returncode == 1
+
+
 def test_a_taken_port_is_a_sentence(port):
     with socket.socket() as taken:
         taken.bind((LOCAL, 0))
