@@ -6,7 +6,6 @@ themselves; the report must say the same to the last connection, whatever detail
 """
 
 import json
-import signal
 import time
 from contextlib import ExitStack
 
@@ -50,10 +49,9 @@ def test_stopped_for_ten_seconds_in_a_storm(port):
     count = 600000
     with Tracer(port) as tracer, tool("storm", port, count, "-j", 2, "-k", 100) as storm:
         time.sleep(2)
-        tracer.process.send_signal(signal.SIGSTOP)
-        time.sleep(10)
-        assert storm.process.poll() is None
-        tracer.process.send_signal(signal.SIGCONT)
+        with tracer.held_up():
+            time.sleep(10)
+            assert storm.process.poll() is None
         truth = storm.said(600)
         storm.finish()
         memory = memory_of(tracer.process.pid)

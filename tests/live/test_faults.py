@@ -8,7 +8,6 @@ import re
 import signal
 import socket
 import subprocess
-import time
 from contextlib import ExitStack
 
 from actors import python_script, tool
@@ -29,10 +28,8 @@ def test_stopped_in_a_storm_the_totals_are_exact(port):
     """Stopped while 60,000 connections come and go: more than the ring holds of them."""
     with Tracer(port, "--ring-size", "256K") as tracer, \
             tool("storm", port, 60000, "-k", 20, "-w") as storm:
-        tracer.process.send_signal(signal.SIGSTOP)
-        truth = storm.said(120)         # all but the last 20 are over
-        time.sleep(1)
-        tracer.process.send_signal(signal.SIGCONT)
+        with tracer.held_up():
+            truth = storm.said(120)         # all but the last 20 are over
         storm.finish()
         tracer.process.send_signal(signal.SIGINT)
         report = tracer.report(complete=False)

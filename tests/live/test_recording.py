@@ -104,10 +104,10 @@ def test_each_attempt_is_counted_once(sink, port, recording):
 
 def test_losses_are_recorded_too(sink, port, recording):
     """Details lost in a small ring are lost in the replay as well, and it says so as well."""
-    with Tracer(port, "--record", recording, "--ring-size", 4096) as tracer, \
-            tool("spawn", tool_path("leaker"), LOCAL, port, 300, 16) as spawner:
-        truth = spawner.said(60)
-        spawner.finish()
+    with Tracer(port, "--record", recording, "--ring-size", 4096) as tracer:
+        with tracer.held_up(), tool("spawn", tool_path("leaker"), LOCAL, port, 300, 16) as spawner:
+            truth = spawner.said(60)
+            spawner.finish()
         report = tracer.stop(complete=False)
         live = tracer.text()
     assert report.total("opened") == truth["opened"]

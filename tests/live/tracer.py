@@ -7,6 +7,7 @@ books (adopted + opened = open + closed + abandoned + hung_up + refused + unknow
 JSON schema before a test sees it.
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -195,6 +196,15 @@ class Tracer:
     def wait(self, timeout=60.0):
         """Its exit status, once it ends by itself."""
         return self.process.wait(timeout)
+
+    @contextlib.contextmanager
+    def held_up(self):
+        """Meanwhile it takes nothing from its ring: what does not fit is lost, on any machine."""
+        self.process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.process.send_signal(signal.SIGCONT)
 
     def stop(self, complete=True, unknown=0):
         """Ctrl-C, and the checked report."""
