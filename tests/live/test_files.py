@@ -64,7 +64,7 @@ def test_what_another_user_planted_is_refused(port, trap, option, plant, says):
     run = subprocess.run([tracer_path(), "-P", str(port), "--once", "-o", "json", option, target],
                          capture_output=True, text=True, check=False, timeout=30)
     assert run.returncode == 1
-    assert f"cannot write " in run.stderr and f"{target}: out {says}" in run.stderr
+    assert "cannot write " in run.stderr and f"{target}: out {says}" in run.stderr
     assert target.lstat().st_ino == before.st_ino and target.lstat().st_size == before.st_size
 
 

@@ -4,7 +4,6 @@ incident. What is healthy raises nothing; the culprit is named, and only it.
 """
 
 import json
-import os
 import re
 import subprocess
 

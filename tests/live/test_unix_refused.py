@@ -14,7 +14,7 @@ import pytest
 
 from actors import Actor, node_script
 from pgcluster import PgCluster, wait_until
-from tracer import WITHOUT_CGROUP2, Tracer, expect, tracer_path
+from tracer import WITHOUT_CGROUP2, Tracer, tracer_path
 
 
 WAYS = pytest.mark.parametrize("prefix", [(), WITHOUT_CGROUP2], ids=["hooked", "not-hooked"])

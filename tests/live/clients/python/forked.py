@@ -2,7 +2,6 @@
 """A connection opened before fork(): the parent goes at once, the child keeps it."""
 
 import os
-import sys
 
 import psycopg2
 
