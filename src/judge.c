@@ -27,13 +27,21 @@ static struct findings *judge(struct loop *l, bool tells)
 
 void loop_judge(struct loop *l, bool shows)
 {
-	findings_free(judge(l, shows && l->options->view->transition));
+	bool tells = shows && l->options->view->transition;
+
+	if (tells || !l->options->once) /* the only look is judged by its report */
+		findings_free(judge(l, tells));
 }
 
-void loop_take_resolved(struct loop *l, struct findings *to)
+void loop_take_resolved(struct loop *l, const struct snapshot *shown, struct findings *to)
 {
-	struct findings *all = judge(l, false);
+	struct findings *all;
 
+	if (!shown->groups_hidden) {
+		diagnosis_feed(l->diagnosis, shown, to, NULL, l);
+		return;
+	}
+	all = judge(l, false);
 	to->resolved = all->resolved;
 	to->resolved_count = all->resolved_count;
 	all->resolved = NULL;

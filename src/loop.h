@@ -67,8 +67,8 @@ int loop_take_some(struct loop *loop, unsigned most);
 
 /* judge.c: what the rules say after a look; `shows`: tell the view what is new or taken back. */
 void loop_judge(struct loop *loop, bool shows);
-/* At the end: gives `to` all that was taken back. */
-void loop_take_resolved(struct loop *loop, struct findings *to);
+/* At the end: judges what the report shows, and gives `to`, its findings, all that was taken back. */
+void loop_take_resolved(struct loop *loop, const struct snapshot *shown, struct findings *to);
 
 /* Are single events shown as they come? */
 bool loop_shows_events(const struct loop *loop);

@@ -66,7 +66,7 @@ static int report(struct loop *loop)
 		return files_write_metrics(loop);
 	snapshot = model_snapshot(loop->model, &o->query);
 	findings = findings_of(snapshot, &o->rules);
-	loop_take_resolved(loop, findings);
+	loop_take_resolved(loop, snapshot, findings);
 	o->view->report(loop->context, snapshot, findings);
 	findings_free(findings);
 	snapshot_free(snapshot);
