@@ -113,15 +113,31 @@ static void shift(struct ancestor *a, size_t by)
 	a->comm = (const char *)((size_t)a->comm + by);
 }
 
+static void brood_leave(struct brood *brood)
+{
+	if (brood->parent)
+		close(brood->folder);
+	free(brood->strings);
+	brood->strings = NULL;
+	brood->parent = 0;
+}
+
+/* Whoever now has that pid is the parent as it was read, if that still lives. */
+static bool brood_has(const struct brood *brood, __u32 parent)
+{
+	return brood->parent == parent && !faccessat(brood->folder, "stat", F_OK, 0);
+}
+
 /* What was put last, from `from` in the arena on, for the next of the brood. */
-static void brood_keep(
-	struct brood *brood, const struct identity *id, size_t from, const struct proc_stat *parent)
+static void brood_keep(struct brood *brood, const struct identity *id, size_t from, int folder)
 {
 	const struct event_process *e = &id->event;
 
-	free(brood->strings);
+	brood_leave(brood);
+	if (folder < 0)
+		return;
 	brood->parent = e->parent;
-	brood->parent_start = parent->start;
+	brood->folder = folder;
 	brood->length = id->used - from;
 	brood->strings = xmemdup(id->arena + from, brood->length);
 	brood->ancestor_count = e->ancestor_count;
@@ -147,22 +163,23 @@ static void put_brood(struct identity *id, const struct brood *brood)
 static void put_ancestors(struct identity *id, struct brood *brood, bool redact)
 {
 	struct event_process *e = &id->event;
-	struct proc_stat first, stat;
+	struct proc_stat stat;
 	__u32 pid = e->parent;
 	size_t from = id->used;
+	int folder;
 
-	if (pid <= 1 || proc_stat_read(pid, &first))
+	if (pid <= 1)
 		return;
-	if (brood->parent == pid && brood->parent_start == first.start) {
+	if (brood_has(brood, pid)) {
 		put_brood(id, brood);
 		return;
 	}
-	stat = first;
-	do {
+	folder = proc_open(pid);
+	while (pid > 1 && e->ancestor_count < EVENT_ANCESTORS && !proc_stat_read(pid, &stat)) {
 		put_ancestor(id, pid, &stat, redact);
 		pid = stat.parent;
-	} while (pid > 1 && e->ancestor_count < EVENT_ANCESTORS && !proc_stat_read(pid, &stat));
-	brood_keep(brood, id, from, &first);
+	}
+	brood_keep(brood, id, from, folder);
 }
 
 static void put_user(struct identity *id, struct brood *brood)
@@ -183,7 +200,7 @@ static void put_user(struct identity *id, struct brood *brood)
 
 void brood_forget(struct brood *brood)
 {
-	free(brood->strings);
+	brood_leave(brood);
 	free(brood->user);
 	memset(brood, 0, sizeof(*brood));
 }

@@ -17,7 +17,7 @@ struct identity {
  * one user. Good for one batch, not longer: a parent can exec. Zeroed: nothing. */
 struct brood {
 	__u32 parent; /* 0: none */
-	__u64 parent_start;
+	int folder;   /* the parent's in /proc: nobody else's, also when its pid is used again */
 	struct ancestor ancestors[EVENT_ANCESTORS]; /* strings: offsets in `strings`, + 1 */
 	__u32 ancestor_count;
 	char *strings;

@@ -12,10 +12,9 @@
 #include "base/path.h"
 #include "stream/below.h"
 #include "stream/library.h"
+#include "stream/maps.h"
 #include "stream/node_packages.h"
 #include "stream/source.h"
-
-#define MAPS_MOST 20000 /* lines; a process with more is not read to the end */
 
 /* One look at one process. */
 struct search {
@@ -44,8 +43,10 @@ static bool matches(const char *pattern, const char *path)
 	return pattern && !fnmatch(pattern, path, 0);
 }
 
-static void look_at_mapped(struct search *s, const char *path)
+static void look_at_mapped(void *data, const char *path)
 {
+	struct search *s = data;
+
 	for (size_t i = 0; i < library_count; i++) {
 		const struct library_row *row = &library_rows[i];
 
@@ -54,32 +55,12 @@ static void look_at_mapped(struct search *s, const char *path)
 	}
 }
 
-/* "7f…-7f… r-xp 00000000 08:01 1234    /usr/lib/…/libpq.so.5.15" */
 static void look_at_maps(struct search *s)
 {
-	char path[64], last[4096] = "", buffer[16384], *line = NULL;
-	size_t size = 0;
-	unsigned lines = 0;
-	FILE *maps;
+	char path[64];
 
 	snprintf(path, sizeof(path), "%s/maps", s->query->proc);
-	maps = fopen(path, "re");
-	if (maps) /* stdio would read a quarter of a page at a time */
-		setvbuf(maps, buffer, _IOFBF, sizeof(buffer));
-	while (maps && lines++ < MAPS_MOST && getline(&line, &size, maps) > 0) {
-		char *name = strchr(line, '/');
-
-		if (!name || !strstr(name, ".so"))
-			continue;
-		name[strcspn(name, "\n")] = 0;
-		if (!strcmp(name, last)) /* a file is mapped in several pieces */
-			continue;
-		snprintf(last, sizeof(last), "%s", name);
-		look_at_mapped(s, name);
-	}
-	if (maps)
-		fclose(maps);
-	free(line);
+	maps_each(path, look_at_mapped, s);
 }
 
 static void look_at_arguments(struct search *s)

@@ -33,6 +33,16 @@ ssize_t proc_read(__u32 pid, const char *name, char *buffer, size_t size)
 	return (ssize_t)length;
 }
 
+int proc_open(__u32 pid)
+{
+	char path[32];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%u", pid);
+	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
 int proc_stat_read(__u32 pid, struct proc_stat *out)
 {
 	char buffer[1024];

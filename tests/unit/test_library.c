@@ -16,6 +16,7 @@
 
 #include "stream/below.h"
 #include "stream/library.h"
+#include "stream/maps.h"
 
 static char folder[64]; /* proc/ is the process's /proc, root/ its file system */
 
@@ -123,6 +124,44 @@ static void by_mapped_file(void **state)
 		assert_string_equal(LOOK("/usr/bin/python3", "/app", "python3\0x"), cases[i].id);
 		if (*cases[i].id)
 			assert_string_equal(facts.sign, cases[i].path);
+	}
+}
+
+struct seen {
+	const char *wanted;
+	bool found;
+};
+
+static void note(void *data, const char *path)
+{
+	struct seen *seen = data;
+
+	seen->found |= strstr(path, seen->wanted) != NULL;
+}
+
+/* Also from a kernel that can be asked: what it says is what its text does. */
+static void a_living_process_is_asked(void **state)
+{
+	static const char *const wanted[] = {"/libc.so", "/libcmocka.so", "/libmicrohttpd.so"};
+	char copy[160], *text;
+	size_t size;
+	FILE *maps = fopen("/proc/self/maps", "re"), *to = open_memstream(&text, &size);
+
+	(void)state;
+	for (int c; (c = fgetc(maps)) != EOF;)
+		fputc(c, to);
+	fclose(maps);
+	fclose(to);
+	put("proc/maps", text);
+	free(text);
+	snprintf(copy, sizeof(copy), "%s/proc/maps", folder);
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+		struct seen asked = {wanted[i], false}, read = {wanted[i], false};
+
+		maps_each("/proc/self/maps", note, &asked);
+		maps_each(copy, note, &read);
+		assert_int_equal(asked.found, i < 2);
+		assert_int_equal(read.found, i < 2);
 	}
 }
 
@@ -393,6 +432,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(by_mapped_file),
+		TEST(a_living_process_is_asked),
 		TEST(a_framework_before_its_driver_before_libpq),
 		TEST(by_executable),
 		TEST(by_package),
