@@ -47,7 +47,8 @@ SOURCES := $(wildcard src/*.c src/*/*.c)
 OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)
 # What needs no kernel: all that the unit tests link.
 PURE    := $(filter-out $(BUILD)/src/main.o $(BUILD)/src/version.o $(BUILD)/src/stream/live%.o $(BUILD)/src/stream/check.o,$(OBJECTS))
-BPF     := $(patsubst bpf/%.c,$(BUILD)/bpf/%.o,$(wildcard bpf/*.bpf.c))
+BPF     := $(patsubst bpf/%.c,$(BUILD)/bpf/%.o,$(filter-out bpf/look.bpf.c,$(wildcard bpf/*.bpf.c)))
+LOOK    := $(patsubst %,$(BUILD)/bpf/%.bpf.o,look descriptor socket process_key unix_name)
 TOOLS   := $(patsubst tests/tools/%.c,$(BUILD)/tools/%,$(wildcard tests/tools/*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 FILLED  := docs/pgleaktrace.8 docs/completions/pgleaktrace.bash docs/completions/_pgleaktrace docs/completions/pgleaktrace.fish
@@ -73,6 +74,7 @@ $(BUILD)/%.o: %.c
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) -MMD -MP -c $< -o $@
 
 $(filter $(BUILD)/src/stream/live%.o,$(OBJECTS)) $(BUILD)/src/stream/check.o: $(BUILD)/pgleaktrace.skel.h
+$(BUILD)/src/stream/live_look.o: $(BUILD)/look.skel.h
 
 # The page's style and script are taken in as they are; its policy names their hashes.
 hash = $$(env printf "$$(sha256sum $(1) | cut -c1-64 | sed 's/../\\x&/g')" | base64)
@@ -98,10 +100,19 @@ $(BUILD)/pgleaktrace.skel.h: $(BUILD)/pgleaktrace.bpf.o
 	$(say) SKEL $@
 	$(Q)$(BPFTOOL) gen skeleton $< name pgleaktrace_bpf > $@
 
-# What -V tells of the BPF object: the start of its sum.
-$(BUILD)/bpf_id.h: $(BUILD)/pgleaktrace.bpf.o
+$(BUILD)/look.bpf.o: $(LOOK)
+	$(say) JOIN $@
+	$(Q)$(BPFTOOL) gen object $@ $^
+
+# A light skeleton: the kernel itself relocates and loads, libbpf need not read the kernel's types.
+$(BUILD)/look.skel.h: $(BUILD)/look.bpf.o
+	$(say) SKEL $@
+	$(Q)$(BPFTOOL) gen skeleton -L $< name look_bpf > $@
+
+# What -V tells of the BPF objects: the start of their sum.
+$(BUILD)/bpf_id.h: $(BUILD)/pgleaktrace.bpf.o $(BUILD)/look.bpf.o
 	$(say) HASH $@
-	$(Q)printf '#define BPF_BUILD_ID "sha256:%.32s"\n' "$$(sha256sum $<)" > $@
+	$(Q)printf '#define BPF_BUILD_ID "sha256:%.32s"\n' "$$(cat $^ | sha256sum)" > $@
 
 $(BUILD)/src/version.o: $(BUILD)/bpf_id.h
 

@@ -9,6 +9,7 @@
  *   ending.bpf.c      … and its one end: how, by whom, a refusal or not
  *   socket.bpf.c      what a TCP socket says of itself
  *   ledger.bpf.c      the books per process and server    owns: ledgers, untracked
+ *   process_key.bpf.c which process a task is
  *   process.bpf.c     who a process is                    owns: processes, exec_marks, scratch
  *   scope.bpf.c       whose connections count             owns: scope
  *   path.bpf.c        a path's components
@@ -16,6 +17,8 @@
  *                     owns: wires. wire_parse.h is the protocol, the same in the tests
  *   snapshot.bpf.c    one look at all that is open        owns: listeners and their
  *                                                             marks, the numbers of looks
+ *   look.bpf.c        … and for --once nothing else: linked to an object of its own
+ *   descriptor.bpf.c  what both find behind a descriptor
  *   unix*.bpf.c       the same for unix sockets           see unix.bpf.h
  *   output.bpf.c      the way to user space               owns: events, lost
  */
@@ -41,6 +44,15 @@
 static __always_inline bool tracepoints_preempted(void)
 {
 	return bpf_core_field_exists(struct srcu_struct, srcu_reader_flavor);
+}
+
+/* A pointer as the number that a GLOBAL function takes, whatever the verifier knows about it. */
+static inline __u64 address_of(const void *pointer)
+{
+	__u64 address = 0;
+
+	bpf_probe_read_kernel(&address, sizeof(address), &pointer);
+	return address;
 }
 
 /* A connection's way: each step is taken once, by whoever wins the compare-and-swap. */
@@ -133,15 +145,37 @@ struct totals *ledger_open(struct connection *conn);
 int ledger_raise_open(struct totals *totals);
 int ledger_end(struct totals *totals, enum ending ending, bool held);
 
-/* process.bpf.c */
+/* process_key.bpf.c */
 void process_key_of(struct task_struct *task, struct process_key *key);
-void process_key_at(struct task_struct *task, struct process_key *key);
+int process_key_at(struct process_key *key, __u64 task_struct);
 void process_comm_of(struct task_struct *task, char comm[EVENT_COMM]);
+
+/* process.bpf.c */
 void process_introduce(struct task_struct *task, const struct process_key *key);
 void process_note(const struct process_key *key);
 void process_exec(struct task_struct *task);
 void process_exit(struct task_struct *task);
 bool process_in_exec(struct task_struct *task);
+
+/* descriptor.bpf.c */
+struct ends { /* of a TCP connection */
+	__u8 local[16], remote[16];
+	__u16 local_port, remote_port;
+	__u16 local_family, remote_family; /* see address_family() */
+	__u32 netns;
+};
+
+struct sock *descriptor_socket(struct file *file);
+bool descriptor_is_tcp(struct sock *sk);
+bool descriptor_is_clients(struct sock *sk);
+int descriptor_ends(struct ends *ends, __u64 sock);
+int descriptor_traffic(struct event_socket *event, __u64 tcp_sock);
+bool descriptor_holder(
+	struct bpf_iter__task_file *ctx, struct task_struct *task, __u64 cookie);
+void descriptor_tcp_server(struct bpf_iter__task_file *ctx, struct task_struct *task,
+	struct sock *sk, const struct ends *ends);
+void descriptor_unix_server(
+	struct bpf_iter__task_file *ctx, struct task_struct *task, struct sock *sk);
 
 /* snapshot.bpf.c */
 extern __u32 snapshot_number;

@@ -47,29 +47,6 @@ struct {
 	__type(value, struct scratch);
 } scratch SEC(".maps");
 
-__hidden void process_key_of(struct task_struct *task, struct process_key *key)
-{
-	key->start = task->pid == task->tgid ? task->start_boottime
-					     : BPF_CORE_READ(task, group_leader, start_boottime);
-	key->pid = (__u32)task->tgid;
-	key->exec = (__u32)task->self_exec_id;
-}
-
-/* The same of one that was found by following pointers. */
-__hidden void process_key_at(struct task_struct *task, struct process_key *key)
-{
-	key->start = BPF_CORE_READ(task, group_leader, start_boottime);
-	key->pid = (__u32)BPF_CORE_READ(task, tgid);
-	key->exec = (__u32)BPF_CORE_READ(task, self_exec_id);
-}
-
-/* The thread's name; bpf_get_current_comm() is not for every kind of program. */
-__hidden void process_comm_of(struct task_struct *task, char comm[EVENT_COMM])
-{
-	bpf_probe_read_kernel_str(
-		comm, EVENT_COMM, (void *)task + bpf_core_field_offset(struct task_struct, comm));
-}
-
 static __u32 pid_in_own_namespace(struct task_struct *task, __u32 *pidns)
 {
 	struct pid *pid = BPF_CORE_READ(task, group_leader, thread_pid);

@@ -38,26 +38,6 @@ struct {
 	__type(value, __u8);
 } listeners SEC(".maps");
 
-/* Length of one jiffy in ns, 1e9 / CONFIG_HZ; measured by src/stream/live_load.c before load. */
-const volatile __u64 tick_ns = 4000000;
-
-static struct sock *sock_of(struct file *file)
-{
-	struct socket *socket;
-
-	if (!file)
-		return NULL;
-	socket = bpf_sock_from_file(file);
-	return socket ? socket->sk : NULL;
-}
-
-static bool is_tcp(struct sock *sk)
-{
-	if (sk->__sk_common.skc_family != AF_INET && sk->__sk_common.skc_family != AF_INET6)
-		return false;
-	return sk->sk_protocol == 6 /* IPPROTO_TCP */;
-}
-
 static void listener_of(struct sock *sk, struct listener *key)
 {
 	key->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
@@ -67,25 +47,15 @@ static void listener_of(struct sock *sk, struct listener *key)
 SEC("iter/task_file")
 int snapshot_listeners(struct bpf_iter__task_file *ctx)
 {
-	struct sock *sk = sock_of(ctx->file);
+	struct sock *sk = descriptor_socket(ctx->file);
 	struct listener key;
 	__u8 one = 1;
 
-	if (!sk || !is_tcp(sk) || sk->__sk_common.skc_state != TCP_LISTEN)
+	if (!sk || !descriptor_is_tcp(sk) || sk->__sk_common.skc_state != TCP_LISTEN)
 		return 0;
 	listener_of(sk, &key);
 	bpf_map_update_elem(&listeners, &key, &one, BPF_ANY);
 	return 0;
-}
-
-/* Did connect() choose the port? inet_hash_connect() leaves its mark in the port's bucket, and stays
- * out of those that bind() has taken. */
-static bool port_is_connects(struct sock *sk)
-{
-	struct inet_bind_bucket *bucket =
-		BPF_CORE_READ((struct inet_connection_sock *)sk, icsk_bind_hash);
-
-	return bucket && BPF_CORE_READ(bucket, fastreuse) < 0;
 }
 
 /* An accepted socket shares its port with the listener it came from. */
@@ -93,7 +63,7 @@ static bool is_server_end(struct sock *sk)
 {
 	struct listener key;
 
-	if (port_is_connects(sk))
+	if (descriptor_is_clients(sk))
 		return false;
 	if (!listeners_known) {
 		listeners_wanted = 1;
@@ -103,86 +73,11 @@ static bool is_server_end(struct sock *sk)
 	return bpf_map_lookup_elem(&listeners, &key) != NULL;
 }
 
-static void write_server_end(struct bpf_iter__task_file *ctx, struct task_struct *task,
-	struct sock *sk, struct server_capture *end)
-{
-	end->head.kind = sk->__sk_common.skc_state == TCP_LISTEN ? EVENT_SERVER : EVENT_BACKEND;
-	end->head.size = sizeof(*end);
-	end->head.time = bpf_ktime_get_boot_ns();
-	end->cookie = connection_cookie(sk);
-	process_key_of(task, &end->holder);
-	process_key_at(BPF_CORE_READ(task, group_leader, real_parent), &end->parent);
-	bpf_seq_write(ctx->meta->seq, end, sizeof(*end));
-}
-
-/* Not inlined, as the next two: a program and what it calls have a stack of 512 bytes.
- *
- * The server's end of a TCP connection, or the socket it came from. User space checks that a
- * listener is behind the port: an ephemeral port of a client can have the same number. */
-static __noinline void tcp_server_end(
-	struct bpf_iter__task_file *ctx, struct task_struct *task, struct sock *sk)
-{
-	struct server_capture end = {};
-
-	connection_local(sk, end.local.address, &end.local.port);
-	if (!port_watched(end.local.port))
-		return;
-	end.local.family = address_family(end.local.address);
-	end.local.netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
-	end.state = sk->__sk_common.skc_state;
-	connection_remote(sk, end.client, &end.client_port);
-	write_server_end(ctx, task, sk, &end);
-}
-
-/* The same of a unix socket. When the client's end closes, this one is shut down both ways. */
-static __noinline void unix_server_end(
-	struct bpf_iter__task_file *ctx, struct task_struct *task, struct sock *sk)
-{
-	struct server_capture end = {};
-	struct unix_sock *own = bpf_skc_to_unix_sock(sk);
-	struct sock *peer;
-
-	if (!own)
-		return;
-	if (!unix_server_of(&end.local, address_of(sk)))
-		return;
-	peer = own->peer;
-	if (peer)
-		end.peer = connection_cookie(peer);
-	end.state = sk->__sk_common.skc_state;
-	if (end.state != TCP_LISTEN && BPF_CORE_READ(sk, sk_shutdown) == SHUTDOWN_MASK)
-		end.state = TCP_CLOSE_WAIT;
-	write_server_end(ctx, task, sk, &end);
-}
-
-static __noinline bool write_holder(
-	struct bpf_iter__task_file *ctx, struct task_struct *task, __u64 cookie)
-{
-	struct event_holder event = {};
-
-	event.head.kind = EVENT_HOLDER;
-	event.head.size = sizeof(event);
-	event.head.time = bpf_ktime_get_boot_ns();
-	event.cookie = cookie;
-	event.fd = (__s32)ctx->fd;
-	process_key_of(task, &event.process);
-	return !bpf_seq_write(ctx->meta->seq, &event, sizeof(event));
-}
-
-/* jiffies of 32 bits, as tcp_sock keeps them, to the boot clock. */
-static __u64 when(__u32 stamp, __u64 now)
-{
-	__u64 age = (__u64)((__u32)bpf_jiffies64() - stamp) * tick_ns;
-
-	return stamp && age < now ? now - age : 0;
-}
-
 /* Once in a snapshot. What finds no more room in the buffer is asked for again, all that was written
  * of the same descriptor too: only what went out whole counts as told. */
 static __noinline void write_socket(struct seq_file *seq, struct sock *sk, struct connection *conn)
 {
 	struct event_socket event = {};
-	struct tcp_sock *tcp;
 
 	event.head.kind = EVENT_SOCKET;
 	event.head.size = sizeof(event);
@@ -194,13 +89,7 @@ static __noinline void write_socket(struct seq_file *seq, struct sock *sk, struc
 	event.attribution = (__u8)conn->attribution;
 	event.state = sk->__sk_common.skc_state;
 	connection_local(sk, event.local, &event.local_port);
-	tcp = bpf_skc_to_tcp_sock(sk);
-	if (tcp) {
-		event.sent = tcp->bytes_acked ? tcp->bytes_acked - 1 : 0;
-		event.received = tcp->bytes_received;
-		event.last_sent = when(tcp->lsndtime, event.head.time);
-		event.last_received = when(tcp->inet_conn.icsk_ack.lrcvtime, event.head.time);
-	}
+	descriptor_traffic(&event, address_of(sk));
 	if (!bpf_seq_write(seq, &event, sizeof(event)))
 		conn->seen = snapshot_pass;
 }
@@ -217,9 +106,19 @@ static void tcp_client_end(
 	}
 	if (!conn || conn->phase == PHASE_ENDED || conn->phase == PHASE_NONE)
 		return;
-	if (write_holder(ctx, task, conn->cookie) && conn->seen != snapshot_pass &&
+	if (descriptor_holder(ctx, task, conn->cookie) && conn->seen != snapshot_pass &&
 		conn->phase == PHASE_OPEN && sk->__sk_common.skc_state == TCP_ESTABLISHED)
 		write_socket(ctx->meta->seq, sk, conn);
+}
+
+static __noinline void tcp_server_end(
+	struct bpf_iter__task_file *ctx, struct task_struct *task, struct sock *sk)
+{
+	struct ends ends;
+
+	descriptor_ends(&ends, address_of(sk));
+	if (port_watched(ends.local_port))
+		descriptor_tcp_server(ctx, task, sk, &ends);
 }
 
 SEC("iter/task_file")
@@ -232,13 +131,13 @@ int snapshot_files(struct bpf_iter__task_file *ctx)
 		scope_seed();
 		return 0;
 	}
-	sk = sock_of(ctx->file);
+	sk = descriptor_socket(ctx->file);
 	if (!sk)
 		return 0;
 	if (sk->__sk_common.skc_family == AF_UNIX) {
 		unix_file(ctx, task, sk);
-		unix_server_end(ctx, task, sk);
-	} else if (is_tcp(sk)) {
+		descriptor_unix_server(ctx, task, sk);
+	} else if (descriptor_is_tcp(sk)) {
 		if (connection_watched(sk))
 			tcp_client_end(ctx, task, sk);
 		if (!connection_of(sk))

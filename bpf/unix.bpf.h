@@ -5,6 +5,7 @@
  *
  *   unix.bpf.c           the life of a connection      owns: unix_connections, unix_marks
  *   unix_name.bpf.c      whose socket is watched       owns: unix_places, unix_paths
+ *   unix_relay.bpf.c     who listens and is no PostgreSQL  owns: unix_relays
  *   unix_holder.bpf.c    who may have an end of one    owns: unix_holders
  *   unix_exit.bpf.c      what a process takes with it
  *   unix_unseen.bpf.c    what came and went, where connect() can't be hooked
@@ -74,6 +75,8 @@ int unix_watched(__u64 socket); /* a struct sock that is bound; 1 or 0 */
 int unix_server_of(struct server_key *key, __u64 socket); /* of a struct sock, a server's end; 1 or 0 */
 bool unix_server_asked(struct server_key *key, struct bpf_sock_addr *ctx, struct sock *client);
 void unix_server_known(struct server_key *key);
+
+/* unix_relay.bpf.c */
 bool unix_is_postgres(struct task_struct *task);
 void unix_relay_seen(struct task_struct *task, struct sock *listener);
 bool unix_is_relay(struct server_key *key);
@@ -92,15 +95,6 @@ void unix_unseen(struct task_struct *backend, struct sock *client_end, struct so
 
 /* unix_snapshot.bpf.c */
 void unix_file(struct bpf_iter__task_file *ctx, struct task_struct *task, struct sock *sk);
-
-/* A pointer as the number that a GLOBAL function takes, whatever the verifier knows about it. */
-static inline __u64 address_of(const void *pointer)
-{
-	__u64 address = 0;
-
-	bpf_probe_read_kernel(&address, sizeof(address), &pointer);
-	return address;
-}
 
 /* It reached a server: only now is it known which. Inline, as the exit programs are as deep as a
  * stack of 512 bytes allows. */

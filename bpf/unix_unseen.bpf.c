@@ -93,7 +93,7 @@ __hidden void unix_unseen(
 		return;
 	conn->opened_at = BPF_CORE_READ(backend, start_boottime);
 	if (opener) {
-		process_key_at(opener, &conn->ledger.process);
+		process_key_at(&conn->ledger.process, (__u64)opener);
 		process_note(&conn->ledger.process);
 	}
 	ending = ENDING_REFUSED;

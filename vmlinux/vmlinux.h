@@ -233,8 +233,14 @@ struct task_struct { /* process.bpf.c, connection.bpf.c, snapshot.bpf.c */
 struct linux_binprm; /* hooks.bpf.c: only an argument's type */
 struct seq_file;
 
+#pragma clang attribute pop
+
+/* What iterators are given: an interface of the kernel's, whole and in its order, so that nothing has to
+ * be looked for. */
 struct bpf_iter_meta { /* snapshot.bpf.c */
 	struct seq_file *seq;
+	__u64 session_id;
+	__u64 seq_num;
 };
 struct bpf_iter__task_file { /* snapshot.bpf.c */
 	struct bpf_iter_meta *meta;
@@ -254,8 +260,6 @@ struct bpf_iter__bpf_sk_storage_map { /* snapshot.bpf.c, unix_snapshot.bpf.c */
 	struct sock *sk;
 	void *value;
 };
-
-#pragma clang attribute pop
 
 /* tcp_states.h, socket.h, sched.h: values that never changed and are not in BTF as enums. */
 enum tcp_state {

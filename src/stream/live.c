@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * live.c: the kernel as a stream: opened, asked, closed. How bpf/ is loaded is in live_load.c, what
- * the ring says in live_ring.c, the snapshot in live_snapshot.c.
+ * the ring says in live_ring.c, the snapshot in live_snapshot.c; --once is all in live_look.c.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -126,24 +126,58 @@ static void push_session(struct live *live)
 	live_push(live, &event, sizeof(event));
 }
 
+/* A stream that has all that it will ever have. */
+static int nothing_more(struct stream *stream)
+{
+	(void)stream;
+	return 0;
+}
+
+static int no_fd(const struct stream *stream)
+{
+	(void)stream;
+	return -1;
+}
+
+static const struct stream_ops look_ops = {
+	.fd = no_fd,
+	.next = live_next,
+	.poll = nothing_more,
+	.snapshot = nothing_more,
+	.stop = live_stop,
+	.add = live_add,
+	.close = live_close,
+};
+
+static int live_watch(struct live *live)
+{
+	int error = live_load(live);
+
+	if (!error)
+		error = live_ring_open(live);
+	if (error)
+		return error;
+	push_session(live);
+	error = live_attach(live);
+	return error ? error : live_snapshot(&live->stream);
+}
+
+static int live_look_once(struct live *live)
+{
+	push_session(live);
+	return live_look(live);
+}
+
 int stream_live_open(struct stream **out, const struct live_config *config, char *why, size_t size)
 {
 	struct live *live = xcalloc(1, sizeof(*live));
 	int error;
 
-	live->stream.ops = &live_ops;
+	live->stream.ops = config->brief ? &look_ops : &live_ops;
 	live->config = *config;
 	uname(&live->host);
 	libbpf_set_print(config->verbose ? verbose_print : quiet_print);
-	error = live_load(live);
-	if (!error)
-		error = live_ring_open(live);
-	if (!error) {
-		push_session(live);
-		error = live_attach(live);
-	}
-	if (!error)
-		error = live_snapshot(&live->stream);
+	error = config->brief ? live_look_once(live) : live_watch(live);
 	if (error) {
 		error = live_say_why(error, why, size);
 		live_close(&live->stream);

@@ -9,7 +9,6 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "stream/live_state.h"
@@ -19,26 +18,20 @@
 static void live_configure(struct live *live, const struct live_config *config)
 {
 	struct pgleaktrace_bpf *skel = live->skel;
-	struct timespec tick;
 
 	for (__u32 i = 0; i < config->port_count; i++)
 		skel->rodata->watched_ports[i] = config->ports[i];
 	skel->rodata->watched_count = config->port_count;
 	skel->rodata->ring_size = config->ring_size;
-	/* The coarse clock advances once a jiffy: its resolution is the length of one. */
-	clock_getres(CLOCK_MONOTONIC_COARSE, &tick);
-	skel->rodata->tick_ns = (__u64)tick.tv_nsec;
+	skel->rodata->tick_ns = live_tick();
 	skel->rodata->scoped = config->scoped;
 	skel->bss->adopting = 1;
 	bpf_map__set_max_entries(skel->maps.events, config->ring_size);
 	bpf_map__set_max_entries(skel->maps.ledgers, config->max_tracked);
 	bpf_map__set_max_entries(skel->maps.processes, config->max_tracked);
 	bpf_program__set_autoload(skel->progs.hook_fork, config->scoped);
-	/* A look needs to be told what ends in its course, not by whom or what was said. */
-	bpf_program__set_autoload(skel->progs.ask_kernel, !config->brief);
-	bpf_program__set_autoload(skel->progs.hook_socket, !config->brief);
-	bpf_program__set_autoload(skel->progs.hook_ingress, config->wire && !config->brief);
-	bpf_program__set_autoload(skel->progs.hook_egress, config->wire && !config->brief);
+	bpf_program__set_autoload(skel->progs.hook_ingress, config->wire);
+	bpf_program__set_autoload(skel->progs.hook_egress, config->wire);
 	if (config->scoped)
 		bpf_map__set_max_entries(skel->maps.scope, SCOPE_MOST);
 }
@@ -62,8 +55,6 @@ static enum live_unix unix_mode(const struct live *live)
 
 	if (live->config.unix_off)
 		return LIVE_UNIX_OFF;
-	if (live->config.brief)
-		return LIVE_UNIX_BRIEF;
 	return cgroup2_root(path, sizeof(path)) ? LIVE_UNIX_HOOKED : LIVE_UNIX_SNAPSHOT;
 }
 
@@ -79,6 +70,8 @@ int live_load(struct live *live)
 	}
 	if (!error && (!live->skel->bss || !live->skel->rodata))
 		return -EOPNOTSUPP; /* libbpf believes that maps for global data can't be had */
+	if (!error)
+		live->places = bpf_map__fd(live->skel->maps.unix_places);
 	return error;
 }
 
@@ -154,7 +147,7 @@ int live_attach(struct live *live)
 			return -errno;
 	}
 	error = live_unix_attach(live);
-	return error || live->config.brief ? error : attach_to_cgroups(live);
+	return error ? error : attach_to_cgroups(live);
 }
 
 /* Is it about what this kernel knows? To root, -EACCES is the verifier's word. */

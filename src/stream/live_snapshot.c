@@ -90,7 +90,7 @@ static void push_rows(struct live *live, const struct rows *rows)
 	free(captures);
 }
 
-static void push_bracket(struct live *live, __u32 begins)
+void live_push_bracket(struct live *live, __u32 begins)
 {
 	struct event_snapshot event = {
 		.head = {EVENT_SNAPSHOT, sizeof(event), live_now()},
@@ -144,7 +144,7 @@ static bool ledger_settled(struct live *live, const struct ledger_key *key, cons
 	       state.gone && !t->open && !t->held && t->attempted == t->opened + t->failed;
 }
 
-static void push_totals(
+void live_push_totals(
 	struct live *live, const struct ledger_key *key, const struct totals *totals, bool gone)
 {
 	struct event_totals event = {
@@ -237,7 +237,7 @@ static int push_ledgers(struct live *live)
 			continue;
 		}
 		settled = ledger_settled(live, &keys[i], &totals);
-		push_totals(live, &keys[i], &totals, settled);
+		live_push_totals(live, &keys[i], &totals, settled);
 		if (settled) {
 			bpf_map_delete_elem(fd, &keys[i]);
 			mark_gone(live, &keys[i].process);
@@ -252,7 +252,7 @@ static int push_ledgers(struct live *live)
 	if (bpf_map_lookup_elem(bpf_map__fd(live->skel->maps.untracked), &zero, &totals))
 		return -errno;
 	if (totals.attempted || totals.adopted)
-		push_totals(live, &none, &totals, false);
+		live_push_totals(live, &none, &totals, false);
 	return 0;
 }
 
@@ -264,7 +264,7 @@ int live_snapshot(struct stream *stream)
 	int error;
 
 	live->skel->bss->snapshot_number = ++live->snapshots;
-	push_bracket(live, 1);
+	live_push_bracket(live, 1);
 	if (adopt) {
 		live->sockets_full = live->skel->bss->lost[2];
 		live->skel->bss->adopting = 1;
@@ -284,7 +284,7 @@ int live_snapshot(struct stream *stream)
 	brood_forget(&live->brood);
 	if (!error) {
 		push_losses(live);
-		push_bracket(live, 0);
+		live_push_bracket(live, 0);
 	}
 	free(rows.bytes);
 	return error;

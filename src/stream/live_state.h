@@ -28,7 +28,6 @@ enum pass {
 enum live_unix {
 	LIVE_UNIX_HOOKED,   /* connect() too: every one is counted */
 	LIVE_UNIX_SNAPSHOT, /* before Linux 6.7, or without cgroup2: bpf/unix_unseen.bpf.c */
-	LIVE_UNIX_BRIEF,    /* one look and no more: no hook is needed */
 	LIVE_UNIX_OFF,
 };
 
@@ -58,7 +57,8 @@ struct live {
 	__u64 unreadable, sockets_full;
 	bool stopped;
 	enum live_unix unix_mode;
-	struct live_place *places; /* unix servers whose path was told */
+	int places;              /* the map unix_places */
+	struct live_place *told; /* unix servers whose path was told */
 };
 
 static inline __u64 live_clock(clockid_t clock)
@@ -67,6 +67,15 @@ static inline __u64 live_clock(clockid_t clock)
 
 	clock_gettime(clock, &now);
 	return (__u64)now.tv_sec * SECOND + (__u64)now.tv_nsec;
+}
+
+/* Length of a jiffy in ns: the coarse clock advances once in each. */
+static inline __u64 live_tick(void)
+{
+	struct timespec tick;
+
+	clock_getres(CLOCK_MONOTONIC_COARSE, &tick);
+	return (__u64)tick.tv_nsec;
 }
 
 /* As the kernel's records tell the time. */
@@ -114,6 +123,12 @@ void live_servers_free(struct live *live);
 
 /* live_snapshot.c: one look, and the books. */
 int live_snapshot(struct stream *stream);
+void live_push_bracket(struct live *live, __u32 begins);
+void live_push_totals(
+	struct live *live, const struct ledger_key *key, const struct totals *totals, bool gone);
+
+/* live_look.c: loads what one look needs, takes it, unloads; 0 or -errno. */
+int live_look(struct live *live);
 
 /* live_load.c: loads the programs; attaches them; both 0 or -errno. */
 int live_load(struct live *live);

@@ -28,14 +28,13 @@ struct live_place {
 void live_unix_choose(struct pgleaktrace_bpf *skel, enum live_unix mode)
 {
 	bool watch = mode != LIVE_UNIX_OFF, hooked = mode == LIVE_UNIX_HOOKED;
-	bool ends = watch && mode != LIVE_UNIX_BRIEF;
 
 	skel->rodata->unix_watching = watch;
 	skel->rodata->unix_hooked = hooked;
 	bpf_program__set_autoload(skel->progs.snapshot_unix_sockets, watch);
 	bpf_program__set_autoload(skel->progs.snapshot_unix_vanished, watch);
-	bpf_program__set_autoload(skel->progs.hook_exit_unix, ends);
-	bpf_program__set_autoload(skel->progs.hook_fork_unix, ends);
+	bpf_program__set_autoload(skel->progs.hook_exit_unix, watch);
+	bpf_program__set_autoload(skel->progs.hook_fork_unix, watch);
 	bpf_program__set_autoload(skel->progs.hook_connect_unix, hooked);
 	bpf_program__set_autoload(skel->progs.hook_getsockname_unix, hooked);
 	bpf_program__set_expected_attach_type(
@@ -66,8 +65,6 @@ int live_unix_attach(struct live *live)
 		live_iterate_over(skel->progs.snapshot_unix_vanished, skel->maps.unix_connections);
 	if (!live->passes[PASS_UNIX_SOCKETS] || !live->passes[PASS_UNIX_VANISHED])
 		return -errno;
-	if (live->unix_mode == LIVE_UNIX_BRIEF)
-		return 0;
 	skel->links.hook_exit_unix = bpf_program__attach(skel->progs.hook_exit_unix);
 	skel->links.hook_fork_unix = bpf_program__attach(skel->progs.hook_fork_unix);
 	if (!skel->links.hook_exit_unix || !skel->links.hook_fork_unix)
@@ -84,12 +81,12 @@ void live_unix_place(struct live *live, const struct server_key *key)
 
 	if (key->family != AF_UNIX)
 		return;
-	HASH_FIND(hh, live->places, key, sizeof(*key), told);
-	if (told || bpf_map_lookup_elem(bpf_map__fd(live->skel->maps.unix_places), key, path))
+	HASH_FIND(hh, live->told, key, sizeof(*key), told);
+	if (told || bpf_map_lookup_elem(live->places, key, path))
 		return;
 	told = xcalloc(1, sizeof(*told));
 	told->key = *key;
-	HASH_ADD(hh, live->places, key, sizeof(told->key), told);
+	HASH_ADD(hh, live->told, key, sizeof(told->key), told);
 	if (!path[0])
 		path[0] = '@'; /* abstract, as ss and netstat show it */
 	event.place.path = arena = xstrdup(path);
@@ -100,8 +97,8 @@ void live_unix_free(struct live *live)
 {
 	struct live_place *place, *next;
 
-	HASH_ITER (hh, live->places, place, next) {
-		HASH_DEL(live->places, place);
+	HASH_ITER (hh, live->told, place, next) {
+		HASH_DEL(live->told, place);
 		free(place);
 	}
 }

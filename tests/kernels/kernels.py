@@ -131,6 +131,13 @@ def put_program(root, source, target):
         put(root, library)
 
 
+def put_httpd(root):
+    """What --metrics loads by name, from where its name is looked up."""
+    listed = re.search(r"libmicrohttpd\.so\.12 .*=> (\S+)", run("ldconfig", "-p"))
+    assert listed, "libmicrohttpd.so.12 is missing: make deps"
+    put_program(root, listed[1], listed[1])
+
+
 def put_postgres(root):
     """A server with a ready data directory: initdb takes minutes in emulation."""
     binaries = pathlib.Path(server_program("postgres")).parent
@@ -162,6 +169,7 @@ def root_filesystem(folder):
     put(root, "/bin/busybox" if os.path.exists("/bin/busybox") else shutil.which("busybox"),
         "/bin/busybox")
     put_program(root, tracer_path(), "/bin/pgleaktrace")
+    put_httpd(root)
     for name in TOOLS:
         put_program(root, tool_path(name), f"/bin/{name}")
     put_postgres(root)

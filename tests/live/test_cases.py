@@ -133,13 +133,22 @@ def test_adopted_500(sink, port):
         expect(report.process(leaker.pid), adopted=500, abandoned=500)
 
 
-def test_adopted_with_a_port_of_its_own_choice(sink, port):
+def first_look(port, once):
+    """What a watch adopts, or --once, which has programs of its own."""
+    if once:
+        with Tracer(port, "--once", armed=False) as tracer:
+            return tracer.report()
+    with Tracer(port) as tracer:
+        return tracer.stop()
+
+
+@pytest.mark.parametrize("once", [False, True])
+def test_adopted_with_a_port_of_its_own_choice(sink, port, once):
     """bind() before connect(): told from a server's end, which has the same look, by who listens."""
     with tool("leaker", "-n", 3, "-b", port + 100, "-H", LOCAL, port) as bound, \
             tool("leaker", "-n", 4, "-H", LOCAL, port) as free:
         truth = bound.said()["ports"] + free.said()["ports"]
-        with Tracer(port) as tracer:
-            report = tracer.stop()
+        report = first_look(port, once)
         bound.finish()
         free.finish()
     expect(report.process(bound.pid), adopted=3, open=3)
@@ -149,12 +158,12 @@ def test_adopted_with_a_port_of_its_own_choice(sink, port):
     assert all(len(c["holders"]) == 1 for c in connections)
 
 
-def test_a_server_s_end_is_not_adopted(port):
+@pytest.mark.parametrize("once", [False, True])
+def test_a_server_s_end_is_not_adopted(port, once):
     """Its client's port is the watched one."""
     with Sink(port + 1) as other, tool("leaker", "-n", 1, "-b", port, "-H", LOCAL, port + 1) as leaker:
         assert leaker.said()["ports"] == [port]
-        with Tracer(port) as tracer:
-            report = tracer.stop()
+        report = first_look(port, once)
         leaker.finish()
         other.finish_said()
     assert report.scripts == []
@@ -366,6 +375,14 @@ def test_hung_up_and_kept(port, how):
         odd.said()
         report = tracer.stop()
         expect(report.process(odd.pid), opened=1, hung_up=1, fd_leak=1)
+
+
+@pytest.mark.parametrize("once", [False, True])
+def test_hung_up_before_the_tracer(port, once):
+    with Sink(port, LOCAL, "-c", "0"), tool("odd", "keep", LOCAL, port) as odd:
+        odd.said()
+        report = first_look(port, once)
+        expect(report.process(odd.pid), adopted=1, hung_up=1, fd_leak=1)
 
 
 def test_hung_up_and_let_go(port):

@@ -10,20 +10,23 @@ import os
 import re
 import subprocess
 
+import pytest
+
 from actors import tool, tool_path
 from tracer import Report, assert_balanced, tracer_path
 
 LOCAL = "127.0.0.1"
 STEP = int(os.environ.get("REFUSE_STEP", "2"))
 FOUND = {13}    # it crashed: libbpf then believes that there is no global data
+LOOK, WATCH = ("--once",), ("-q", "-d", "100ms")     # the first makes few calls: the kernel itself makes the others
 # One sentence each; the first word of what status it has.
 SENTENCES = {77: "not enough privilege to load BPF programs: run it as root, with sudo",
              69: "this kernel refuses a BPF program (",
              1: ("this kernel refuses a BPF program (", "stopped early: ")}
 
 
-def refuse(number, port):
-    run = subprocess.run([tool_path("refuse"), str(number), tracer_path(), "-P", str(port), "--once",
+def refuse(number, port, how):
+    run = subprocess.run([tool_path("refuse"), str(number), tracer_path(), "-P", str(port), *how,
                           "-o", "json", "--unix=off"], capture_output=True, text=True, check=False, timeout=60)
     notes, calls = re.fullmatch(r"(.*)refuse: (\d+) calls\n", run.stderr, re.S).groups()
     objects = [json.loads(line) for line in run.stdout.splitlines()]
@@ -34,8 +37,8 @@ def pinned():
     return {os.path.join(path, name) for path, _, names in os.walk("/sys/fs/bpf") for name in names}
 
 
-def check(number, port, pid, before):
-    status, notes, objects, _ = refuse(number, port)
+def check(number, port, how, pid, before):
+    status, notes, objects, _ = refuse(number, port, how)
     if status == 0:
         report = Report(objects[-1])
         assert_balanced(report, complete=False)
@@ -49,11 +52,12 @@ def check(number, port, pid, before):
     assert pinned() == before       # all else goes with the process: no link is of another kind
 
 
-def test_each_call_refused(sink, port):
+@pytest.mark.parametrize("how, most, step", [(LOOK, 5, 1), (WATCH, 50, STEP)])
+def test_each_call_refused(sink, port, how, most, step):
     with tool("leaker", "-n", 3, "-H", LOCAL, port) as leaker:
         leaker.said()
         before = pinned()
-        status, _, objects, calls = refuse(0, port)
-        assert status == 0 and objects[-1]["complete"] and calls > 50
-        for number in sorted({*range(1, calls + 1, STEP), *FOUND}):
-            check(number, port, leaker.pid, before)
+        status, _, objects, calls = refuse(0, port, how)
+        assert status == 0 and objects[-1]["complete"] and calls > most
+        for number in sorted({*range(1, calls + 1, step), *(FOUND if how == WATCH else ())}):
+            check(number, port, how, leaker.pid, before)

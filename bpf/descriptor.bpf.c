@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+/*
+ * descriptor.bpf.c: what an iterator over all descriptors finds behind one of them: for a look that is
+ * all (look.bpf.c), and for each of a watch (snapshot.bpf.c).
+ */
+#include "pgleaktrace.bpf.h"
+#include "unix.bpf.h"
+
+/* Length of one jiffy in ns, 1e9 / CONFIG_HZ; measured by src/stream/live_load.c before load. */
+const volatile __u64 tick_ns = 4000000;
+
+/* NULL: it is no socket's. */
+__hidden struct sock *descriptor_socket(struct file *file)
+{
+	struct socket *socket;
+
+	if (!file)
+		return NULL;
+	socket = bpf_sock_from_file(file);
+	return socket ? socket->sk : NULL;
+}
+
+__hidden bool descriptor_is_tcp(struct sock *sk)
+{
+	if (sk->__sk_common.skc_family != AF_INET && sk->__sk_common.skc_family != AF_INET6)
+		return false;
+	return sk->sk_protocol == 6 /* IPPROTO_TCP */;
+}
+
+/* Did connect() choose the port? inet_hash_connect() leaves its mark in the port's bucket, and stays
+ * out of those that bind() has taken. */
+__hidden bool descriptor_is_clients(struct sock *sk)
+{
+	struct inet_bind_bucket *bucket =
+		BPF_CORE_READ((struct tcp_sock *)sk, inet_conn.icsk_bind_hash);
+
+	return bucket && BPF_CORE_READ(bucket, fastreuse) < 0;
+}
+
+static void read_address(__u8 *to, bool is_v4, const void *v4, const void *v6)
+{
+	if (!is_v4) {
+		bpf_probe_read_kernel(to, 16, v6);
+		return;
+	}
+	__builtin_memset(to, 0, 10);
+	to[10] = to[11] = 0xff;
+	bpf_probe_read_kernel(to + 12, 4, v4);
+}
+
+/* As connection_local() and connection_remote() tell them, of a struct sock: in one function that is
+ * verified once. 0: no ends. */
+GLOBAL int descriptor_ends(struct ends *ends, __u64 address)
+{
+	struct sock *sk = (void *)address;
+	bool is_v4 = BPF_CORE_READ(sk, __sk_common.skc_family) == AF_INET;
+
+	if (!ends)
+		return 0;
+	read_address(ends->local, is_v4, &sk->__sk_common.skc_rcv_saddr,
+		&sk->__sk_common.skc_v6_rcv_saddr);
+	read_address(ends->remote, is_v4, &sk->__sk_common.skc_daddr,
+		&sk->__sk_common.skc_v6_daddr);
+	ends->local_port = bpf_ntohs(
+		BPF_CORE_READ((struct tcp_sock *)sk, inet_conn.icsk_inet.inet_sport));
+	ends->remote_port = bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
+	ends->local_family = address_family(ends->local);
+	ends->remote_family = address_family(ends->remote);
+	ends->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+	return 1;
+}
+
+static void write_server_end(struct bpf_iter__task_file *ctx, struct task_struct *task,
+	struct sock *sk, struct server_capture *end)
+{
+	end->head.kind = sk->__sk_common.skc_state == TCP_LISTEN ? EVENT_SERVER : EVENT_BACKEND;
+	end->head.size = sizeof(*end);
+	end->head.time = bpf_ktime_get_boot_ns();
+	end->cookie = connection_cookie(sk);
+	process_key_at(&end->holder, address_of(task));
+	process_key_at(&end->parent,
+		(__u64)BPF_CORE_READ(task, group_leader, real_parent));
+	bpf_seq_write(ctx->meta->seq, end, sizeof(*end));
+}
+
+/* The server's end of a TCP connection, or the socket it came from. User space checks that a
+ * listener is behind the port: an ephemeral port of a client can have the same number. */
+__hidden void descriptor_tcp_server(struct bpf_iter__task_file *ctx, struct task_struct *task,
+	struct sock *sk, const struct ends *ends)
+{
+	struct server_capture end = {};
+
+	__builtin_memcpy(end.local.address, ends->local, sizeof(ends->local));
+	end.local.port = ends->local_port;
+	end.local.family = ends->local_family;
+	end.local.netns = ends->netns;
+	end.state = sk->__sk_common.skc_state;
+	__builtin_memcpy(end.client, ends->remote, sizeof(ends->remote));
+	end.client_port = ends->remote_port;
+	write_server_end(ctx, task, sk, &end);
+}
+
+/* The same of a unix socket. When the client's end closes, this one is shut down both ways. */
+__hidden void descriptor_unix_server(
+	struct bpf_iter__task_file *ctx, struct task_struct *task, struct sock *sk)
+{
+	struct server_capture end = {};
+	struct unix_sock *own = bpf_skc_to_unix_sock(sk);
+	struct sock *peer;
+
+	if (!own)
+		return;
+	if (!unix_server_of(&end.local, address_of(sk)))
+		return;
+	peer = own->peer;
+	if (peer)
+		end.peer = connection_cookie(peer);
+	end.state = sk->__sk_common.skc_state;
+	if (end.state != TCP_LISTEN && BPF_CORE_READ(sk, sk_shutdown) == SHUTDOWN_MASK)
+		end.state = TCP_CLOSE_WAIT;
+	write_server_end(ctx, task, sk, &end);
+}
+
+/* False: there was no room in the buffer; the descriptor will be asked for again. */
+__hidden bool descriptor_holder(
+	struct bpf_iter__task_file *ctx, struct task_struct *task, __u64 cookie)
+{
+	struct event_holder event = {};
+
+	event.head.kind = EVENT_HOLDER;
+	event.head.size = sizeof(event);
+	event.head.time = bpf_ktime_get_boot_ns();
+	event.cookie = cookie;
+	event.fd = (__s32)ctx->fd;
+	process_key_at(&event.process, address_of(task));
+	return !bpf_seq_write(ctx->meta->seq, &event, sizeof(event));
+}
+
+/* jiffies of 32 bits, as tcp_sock keeps them, to the boot clock. */
+static __u64 when(__u32 stamp, __u64 now)
+{
+	__u64 age = (__u64)((__u32)bpf_jiffies64() - stamp) * tick_ns;
+
+	return stamp && age < now ? now - age : 0;
+}
+
+/* Of a struct tcp_sock what went through it, and when last, seen from event->head.time. */
+GLOBAL int descriptor_traffic(struct event_socket *event, __u64 address)
+{
+	struct tcp_sock *tcp = (void *)address;
+	__u64 acked = BPF_CORE_READ(tcp, bytes_acked);
+
+	if (!event)
+		return 0;
+	event->sent = acked ? acked - 1 : 0;
+	event->received = BPF_CORE_READ(tcp, bytes_received);
+	event->last_sent = when(BPF_CORE_READ(tcp, lsndtime), event->head.time);
+	event->last_received = when(
+		BPF_CORE_READ(tcp, inet_conn.icsk_ack.lrcvtime), event->head.time);
+	return 1;
+}

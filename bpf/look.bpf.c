@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+/*
+ * look.bpf.c: all that --once needs, an object of its own: no hook, no books, no map of what was met
+ * before. It starts in a tenth of the time, and what it has seen open is what was open. Whose each
+ * connection is, and how many, src/stream/live_look.c makes out of the rows:
+ *
+ *   a client's descriptor   EVENT_SOCKET, EVENT_HOLDER; the ledger is the holder's
+ *   a server's              struct server_capture
+ */
+#include "pgleaktrace.bpf.h"
+#include "unix.bpf.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* Set before load, see --unix. */
+const volatile __u32 unix_watching = 1;
+
+/* Set by src/stream/live_look.c between two passes: it wants to know who listens, on any port. */
+__u32 listeners_wanted = 0;
+
+static __noinline void write_client(struct bpf_iter__task_file *ctx, struct task_struct *task,
+	struct event_socket *event)
+{
+	event->head.kind = EVENT_SOCKET;
+	event->head.size = sizeof(*event);
+	process_key_at(&event->ledger.process, address_of(task));
+	if (!bpf_seq_write(ctx->meta->seq, event, sizeof(*event)))
+		descriptor_holder(ctx, task, event->cookie);
+}
+
+/* Only who listens tells a client that has called bind() before connect() from a server's end: then the
+ * attribution is left unknown. */
+static __noinline void tcp_client(struct bpf_iter__task_file *ctx, struct task_struct *task,
+	struct sock *sk, const struct ends *ends)
+{
+	struct event_socket event = {.head.time = bpf_ktime_get_boot_ns()};
+
+	event.cookie = connection_cookie(sk);
+	__builtin_memcpy(event.ledger.server.address, ends->remote, sizeof(ends->remote));
+	event.ledger.server.port = ends->remote_port;
+	event.ledger.server.family = ends->remote_family;
+	event.ledger.server.netns = ends->netns;
+	event.state = sk->__sk_common.skc_state;
+	event.open = event.state == TCP_ESTABLISHED;
+	event.opened_at = event.state == TCP_SYN_SENT ? 0 : event.head.time;
+	event.attribution = descriptor_is_clients(sk) ? ATTRIBUTION_SNAPSHOT : ATTRIBUTION_UNKNOWN;
+	__builtin_memcpy(event.local, ends->local, sizeof(ends->local));
+	event.local_port = ends->local_port;
+	descriptor_traffic(&event, address_of(sk));
+	write_client(ctx, task, &event);
+}
+
+static bool is_connected(struct sock *sk)
+{
+	int state = sk->__sk_common.skc_state;
+
+	return state == TCP_ESTABLISHED || state == TCP_SYN_SENT || state == TCP_CLOSE_WAIT;
+}
+
+static __noinline void tcp_end(
+	struct bpf_iter__task_file *ctx, struct task_struct *task, struct sock *sk)
+{
+	struct ends ends;
+
+	descriptor_ends(&ends, address_of(sk));
+	if (!listeners_wanted && is_connected(sk) && port_watched(ends.remote_port))
+		tcp_client(ctx, task, sk, &ends);
+	if (listeners_wanted ? sk->__sk_common.skc_state == TCP_LISTEN
+			     : port_watched(ends.local_port))
+		descriptor_tcp_server(ctx, task, sk, &ends);
+}
+
+static __noinline bool unix_client(
+	struct bpf_iter__task_file *ctx, struct task_struct *task, struct sock *sk)
+{
+	struct sock *peer = unix_peer(sk);
+	struct event_socket event = {};
+
+	if (!peer || sk->__sk_common.skc_state != TCP_ESTABLISHED ||
+		!unix_server_of(&event.ledger.server, address_of(peer)))
+		return false;
+	event.head.time = bpf_ktime_get_boot_ns();
+	event.cookie = connection_cookie(sk);
+	event.opened_at = event.head.time;
+	event.open = unix_state(peer) != TCP_CLOSE;
+	event.attribution = ATTRIBUTION_SNAPSHOT;
+	event.state = TCP_ESTABLISHED;
+	write_client(ctx, task, &event);
+	return true;
+}
+
+SEC("iter/task_file")
+int look(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct sock *sk = task ? descriptor_socket(ctx->file) : NULL;
+
+	if (!sk)
+		return 0;
+	if (descriptor_is_tcp(sk))
+		tcp_end(ctx, task, sk);
+	else if (sk->__sk_common.skc_family == AF_UNIX && !listeners_wanted &&
+		 !(unix_watching && unix_client(ctx, task, sk)))
+		descriptor_unix_server(ctx, task, sk);
+	return 0;
+}
