@@ -75,16 +75,15 @@ int live_load(struct live *live)
 	return error;
 }
 
-/* Does this kernel's tracepoint miss what the sockets' callbacks tell? 1, 0 or -errno. */
-static int callbacks_needed(struct live *live)
+/* Could this kernel's tracepoint miss what the sockets' callbacks tell? Who can't ask takes them. */
+static bool callbacks_needed(struct live *live)
 {
 	struct bpf_test_run_opts opts;
-	int error;
 
 	memset(&opts, 0, sizeof(opts));
 	opts.sz = sizeof(opts);
-	error = bpf_prog_test_run_opts(bpf_program__fd(live->skel->progs.ask_kernel), &opts);
-	return error ? error : live->skel->bss->callbacks_needed != 0;
+	return bpf_prog_test_run_opts(bpf_program__fd(live->skel->progs.ask_kernel), &opts) ||
+	       live->skel->bss->callbacks_needed;
 }
 
 /* The wire, and the sockets' callbacks if need be. Without cgroup2, a server that is faster than the
@@ -95,12 +94,9 @@ static int attach_to_cgroups(struct live *live)
 		live->skel->progs.hook_egress, live->skel->progs.hook_socket};
 	struct bpf_link **links[] = {&live->skel->links.hook_ingress,
 		&live->skel->links.hook_egress, &live->skel->links.hook_socket};
-	int needed = callbacks_needed(live), error;
+	int error = live_attach_to_root(hooks, links, callbacks_needed(live) ? 3 : 2);
 	char path[PATH_MAX];
 
-	if (needed < 0)
-		return needed;
-	error = live_attach_to_root(hooks, links, needed ? 3 : 2);
 	live->skel->bss->sockets_call_back = live->skel->links.hook_socket != NULL &&
 					     cgroup2_root(path, sizeof(path)) &&
 					     cgroup2_is_whole(path);
