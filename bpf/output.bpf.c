@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 /*
- * output.bpf.c: the way to user space. Details never wake the reader, who comes by timer (a wake-up
- * costs more than the record); an identity does, once per process, so that /proc can be read while
- * the process lives. Names are worth more than details: the last quarter of the ring is theirs.
+ * output.bpf.c: the way to user space. Details do not wake the reader, who comes by timer (a wake-up
+ * costs more than the record), but for those that fill another eighth of the ring: in a storm the
+ * timer is too slow. An identity does, once per process, so that /proc can be read while the process
+ * lives. Names are worth more than details: the last quarter of the ring is theirs.
  */
 #include "pgleaktrace.bpf.h"
 
@@ -10,14 +11,14 @@
  * ledger.bpf.c stay exact. Resized by --ring-size before load. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 1 << 20);
+	__uint(max_entries, 512 << 10);
 } events SEC(".maps");
 
 /* Counters by enum loss. Written: loss_count(). Read: src/stream/live_snapshot.c. */
 __u64 lost[LOSSES];
 
 /* Size of `events`, set by user space before load. */
-const volatile __u64 ring_size = 1 << 20;
+const volatile __u64 ring_size = 512 << 10;
 
 GLOBAL int loss_count(enum loss loss)
 {
@@ -28,8 +29,11 @@ GLOBAL int loss_count(enum loss loss)
 
 __hidden bool output_detail(void *event, __u64 size)
 {
-	if (bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) > ring_size / 4 * 3 ||
-		bpf_ringbuf_output(&events, event, size, BPF_RB_NO_WAKEUP)) {
+	__u64 waiting = bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA);
+	bool fills = (waiting ^ (waiting + size)) & ring_size / 8; /* ring_size: a power of two */
+
+	if (waiting > ring_size / 4 * 3 ||
+		bpf_ringbuf_output(&events, event, size, fills ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP)) {
 		loss_count(LOSS_RING_FULL);
 		return false;
 	}

@@ -119,7 +119,7 @@ const struct argp_option options_rows[] = {
 	{0, 'h', 0, OPTION_HIDDEN, 0, 6}, /* as --help */
 	{"check", KEY_CHECK, 0, 0, "can it run here? say what is missing and what mends it", 6},
 	{"ring-size", KEY_RING_SIZE, "BYTES", 0,
-		"kernel buffer for details: 64K, 4M (default 1M; 4M where each event is written)",
+		"kernel buffer for details: 64K, 4M (default 512K; 4M where each event is written)",
 		6},
 	{"max-tracked", KEY_MAX_TRACKED, "N", 0,
 		"most processes counted one by one at once, about 450 bytes of kernel memory for "
@@ -253,7 +253,7 @@ static void check_all(struct argp_state *state, struct options *o)
 		argp_error(state, "--max-tracked 0: at least 1");
 	check_metrics(state, o);
 	if (!o->live.ring_size)
-		o->live.ring_size = writes_events(o) ? 4 << 20 : 1 << 20;
+		o->live.ring_size = writes_events(o) ? 4 << 20 : 512 << 10;
 	if (o->once && o->duration)
 		argp_error(state, "--once looks once; -d watches: one of the two");
 	if (o->replay && (o->record || o->once || o->duration))

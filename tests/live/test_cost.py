@@ -50,10 +50,10 @@ def ring_bytes(pid):
 
 
 @pytest.mark.parametrize("args, output, megabytes", [
-    (("-d", "1h"), "json", 1), (("-d", "1h"), "text", 1), ((), "text", 4), ((), "ndjson", 4),
+    (("-d", "1h"), "json", 0.5), (("-d", "1h"), "text", 0.5), ((), "text", 4), ((), "ndjson", 4),
     (("-d", "1h", "--record", "FILE"), "json", 4), (("--ring-size", "2M"), "ndjson", 2)])
 def test_memory_for_events_where_each_is_written(port, tmp_path, args, output, megabytes):
     args = [str(tmp_path / "recording") if arg == "FILE" else arg for arg in args]
     with Tracer(port, *args, output=output) as tracer:
-        assert ring_bytes(tracer.process.pid) == megabytes << 20
+        assert ring_bytes(tracer.process.pid) == megabytes * 2**20
         tracer.process.kill()
