@@ -64,8 +64,8 @@ struct finding {
 	char sentence[256];		     /* the evidence in words, no full stop */
 	struct evidence evidence[EVIDENCE_MOST];
 	size_t evidence_count;
-	/* One of the group's processes whose client library is known: `library`, `library_sign`,
-	 * `library_config`, `source`; NULL: none is. */
+	/* Whose code it is about, if its client library is known: `library`, `library_sign`,
+	 * `library_config`, `source`; NULL: it is not. */
 	const struct event_process *client;
 	struct budget budget; /* of the rules that ask how many may run */
 	char *advice; /* what to change, with the library's own parameter if it is known */

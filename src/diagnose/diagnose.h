@@ -32,6 +32,10 @@ bool process_is_growing(
 const struct holder_row *connection_heir(
 	const struct process_row *process, const struct connection_row *connection);
 
+/* blame.c: the process that shows most of what the finding is about, or one of the same script, if its
+ * client library is known; NULL: it is not. Another script of the group has nothing to do with it. */
+const struct event_process *finding_client(const struct finding *finding);
+
 /* advice.c: the rule's advice, in the words of the client library if it is known. */
 char *advice_of(const struct finding *finding);
 

@@ -191,7 +191,7 @@ static void try_rule(struct findings *out, struct look *look, enum rule rule,
 	f->severity = row->severity;
 	f->group = look->group;
 	f->instance = look->instance;
-	f->client = look->group ? group_client(look->group) : NULL;
+	f->client = finding_client(f);
 	look->threshold = settings->threshold[rule] ? settings->threshold[rule] : row->threshold;
 	f->threshold = look->threshold;
 	if (!row->holds(look, f))

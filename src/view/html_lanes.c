@@ -51,7 +51,9 @@ static void put_title(const struct page *p, const struct connection_row *row)
 	char age[24];
 
 	text_age(age, sizeof(age), row->age);
-	fprintf(p->out, "<title>port %u: ", row->local_port);
+	fputs("<title>", p->out);
+	if (row->local_port) /* a unix socket has none */
+		fprintf(p->out, "port %u: ", row->local_port);
 	if (row->ended_at)
 		fprintf(p->out, "%s after %s%s", ending_name(row->ending), age,
 			row->held ? ", descriptor still open" : "");

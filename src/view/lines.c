@@ -24,8 +24,8 @@ static void line(const struct view_context *c, const struct model *m, __u64 time
 	text_cut(name, sizeof(name), clean, 32, c->ascii);
 	server_text(server, sizeof(server), &ledger->server, model_path(m, &ledger->server));
 	place = text_clean(server, strlen(server));
-	fprintf(c->out, "%s  %-9s %7u %7s  %-32s %s %s\n", clock, what, ledger->process.pid, ages,
-		name, place, words);
+	fprintf(c->out, "%s  %-9s %7u %7s  %-32s %s%s%s\n", clock, what, ledger->process.pid, ages,
+		name, place, *words ? " " : "", words);
 	free(place);
 	free(words);
 	free(clean);

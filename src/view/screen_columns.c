@@ -327,7 +327,8 @@ static void draw_remote(struct screen *s, unsigned line, const struct row *row)
 	char address[ADDRESS_SIZE], *text;
 
 	ip_text(address, sizeof(address), row->remote->address);
-	text = xasprintf("%s  %llu slots", address, (unsigned long long)row->remote->slots);
+	text = xasprintf("%s  %llu slot%s", address, (unsigned long long)row->remote->slots,
+		row->remote->slots == 1 ? "" : "s");
 	draw_name(s, line, 2, s->canvas.columns - MARK_WIDTH, row, text);
 	free(text);
 }

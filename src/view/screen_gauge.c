@@ -3,6 +3,7 @@
  * fills, the sum of all, and how far the numbers can be trusted. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/address.h"
 #include "base/mem.h"
@@ -250,18 +251,40 @@ static unsigned draw_servers(struct screen *s, unsigned line)
 	return line;
 }
 
+/* Of the endings the rare ones are told when there are any; refused first, it is why one looks. */
 static void draw_totals(struct screen *s, unsigned line)
 {
 	const struct counts *c = &s->snapshot->counts;
-	char older[24];
+	const struct {
+		const char *name;
+		__u64 count;
+		bool always;
+	} parts[] = {
+		{"opened", c->opened, true},
+		{"refused", c->refused, false},
+		{"closed", c->closed, true},
+		{"abandoned", c->abandoned, true},
+		{"hung up", c->hung_up, false},
+		{"unknown", c->unknown, false},
+		{"failed", c->failed, false},
+	};
+	const unsigned width = s->canvas.columns;
+	char older[24], part[48];
+	unsigned at;
 
 	format_older(older, sizeof(older), s->query.older);
-	canvas_print(&s->canvas, line, 1, STYLE_PLAIN,
-		"%llu open, %llu idle > %s; %llu at the start, %llu opened, %llu closed, "
-		"%llu abandoned",
-		(unsigned long long)c->open, (unsigned long long)c->idle, older,
-		(unsigned long long)c->adopted, (unsigned long long)c->opened,
-		(unsigned long long)c->closed, (unsigned long long)c->abandoned);
+	at = 1 + canvas_print(&s->canvas, line, 1, STYLE_PLAIN,
+			 "%llu open, %llu idle > %s; %llu at the start",
+			 (unsigned long long)c->open, (unsigned long long)c->idle, older,
+			 (unsigned long long)c->adopted);
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		if (!parts[i].count && !parts[i].always)
+			continue;
+		snprintf(part, sizeof(part), ", %llu %s", (unsigned long long)parts[i].count,
+			parts[i].name);
+		if (at + strlen(part) < width) /* whole or not at all */
+			at += canvas_put(&s->canvas, line, at, width - at, STYLE_PLAIN, part);
+	}
 }
 
 unsigned draw_top(struct screen *s)

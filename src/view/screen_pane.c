@@ -262,13 +262,31 @@ static void pane_holders(struct pane *p, const struct connection_row *c)
 
 static void pane_session(struct pane *p, const struct connection_row *c)
 {
+	char backend[32] = "";
+
 	if (!*c->user && !*c->database && !*c->application && !c->backend_pid && !*c->activity)
 		return;
-	pane_print(p, STYLE_PLAIN, "backend %u, user %s, database %s%s%s%s%s%s%s", c->backend_pid,
+	if (c->backend_pid)
+		snprintf(backend, sizeof(backend), "backend %u, ", c->backend_pid);
+	pane_print(p, STYLE_PLAIN, "%suser %s, database %s%s%s%s%s%s%s", backend,
 		*c->user ? c->user : "?", *c->database ? c->database : "?",
 		*c->application ? ", application " : "", c->application, *c->activity ? ", " : "",
 		c->activity, c->encryption > ENCRYPTION_NONE ? ", " : "",
 		c->encryption > ENCRYPTION_NONE ? encryption_name(c->encryption) : "");
+}
+
+/* Nobody counts what goes through a unix socket, and there are no ports. */
+static void pane_network(struct pane *p, const struct connection_row *c)
+{
+	const char *attribution = attribution_name(c->attribution);
+
+	if (c->server.family == AF_UNIX)
+		pane_print(p, STYLE_PLAIN, "attribution: %s", attribution);
+	else
+		pane_print(p, STYLE_PLAIN,
+			"from port %u; %llu bytes sent, %llu received; attribution: %s",
+			c->local_port, (unsigned long long)c->sent, (unsigned long long)c->received,
+			attribution);
 }
 
 static void pane_connection(struct pane *p, const struct row *row)
@@ -280,13 +298,12 @@ static void pane_connection(struct pane *p, const struct row *row)
 	format_time(opened, sizeof(opened), p->screen->snapshot->session, c->opened_at);
 	text_age_from(age, sizeof(age), c->age, c->at_least, p->screen->config.ascii);
 	text_age(idle, sizeof(idle), c->idle);
-	pane_print(p, STYLE_STRONG, "%s from port %u", server, c->local_port);
-	pane_print(p, STYLE_PLAIN, "%s %s by thread %u (%s), %s %s, idle %s",
+	pane_print(p, STYLE_STRONG, "%s", server);
+	pane_print(p, STYLE_PLAIN, "%s %s by thread %u (%s), %s %s%s%s",
 		c->attribution == ATTRIBUTION_CONNECT ? "opened" : "found", opened, c->tid,
-		*c->comm ? c->comm : "?", c->ended_at ? "lived" : "age", age, idle);
-	pane_print(p, STYLE_PLAIN, "%llu bytes sent, %llu received; attribution: %s",
-		(unsigned long long)c->sent, (unsigned long long)c->received,
-		attribution_name(c->attribution));
+		*c->comm ? c->comm : "?", c->ended_at ? "lived" : "age", age,
+		c->ended_at ? "" : ", idle ", c->ended_at ? "" : idle);
+	pane_network(p, c);
 	pane_session(p, c);
 	pane_ending(p, c);
 	pane_holders(p, c);

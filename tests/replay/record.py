@@ -5,7 +5,9 @@
 Each case is a real run against a real PostgreSQL. Afterwards only what is this machine's alone is
 taken out: its name, its folders, the parents of the scripts. Then UPDATE=1 make check-replay."""
 
+import contextlib
 import json
+import os
 import pathlib
 import socket
 import subprocess
@@ -18,7 +20,8 @@ sys.path.insert(0, str(HERE.parent / "live"))
 
 from actors import CLIENTS, ROOT, Actor, python_script                # noqa: E402  the path comes first
 from pgcluster import PgCluster, free_port, server_program, wait_until     # noqa: E402
-from test_findings import PgBouncer                             # noqa: E402
+from pgbouncer import PgBouncer                             # noqa: E402
+from test_two_hosts import Hosts, into, sessions                # noqa: E402
 from tracer import Tracer                          # noqa: E402
 
 BOUNCER = free_port()
@@ -110,7 +113,31 @@ def resolved(cluster, tracer, _):
     end(actors)
 
 
-CASES = {"hoard": hoard, "fan-out": fan_out, "growing": growing, "orphan": orphan, "inherited": inherited,
+def hosts(cluster, tracer, _):
+    """What a server's host sees: clients on two others, its own through TLS and through the unix socket."""
+    tls = dict(cluster.env("127.0.0.1", app="shop"), PGSSLMODE="require")
+    unix = cluster.env(cluster.socket_folder, app="cron")
+    at_home = into(cluster.hosts.server)
+    with sessions(cluster, cluster.hosts), contextlib.ExitStack() as stage:
+        held = stage.enter_context(Actor([*at_home, "psql", "-XAtqc", "SELECT pg_sleep(600)"], env=tls))
+        for _ in range(2):
+            stage.enter_context(python_script("leaky.py", 2, env=unix)).ready()
+        killed = stage.enter_context(python_script("leaky.py", 1, env=unix))
+        killed.ready()
+        killed.kill()
+        hung_up = stage.enter_context(python_script("honest.py", 1, env=dict(unix, PGAPPNAME="ended")))
+        hung_up.ready()
+        for env in (tls, unix, dict(tls, PGSSLMODE="disable")):
+            subprocess.run([*at_home, "psql", "-XAtqc", "SELECT 1"], env=dict(env, PGDATABASE="shop"),
+                           stderr=subprocess.DEVNULL, check=False)
+        cluster.psql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'ended'")
+        wait_until(lambda: cluster.counts(app="shop")["open"] == 1, "it sleeps")
+        time.sleep(2)
+        tracer.stop()
+        held.kill()
+
+
+CASES = {"hosts": hosts, "hoard": hoard, "fan-out": fan_out, "growing": growing, "orphan": orphan, "inherited": inherited,
          "churn": churn, "relay": relay, "resolved": resolved}
 SLOTS = {"hoard": 20, "fan-out": 20}
 
@@ -129,15 +156,35 @@ def anonymous(line, folder, cluster):
     return json.dumps(event, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
+@contextlib.contextmanager
+def server(name):
+    if name != "hosts":
+        with PgCluster(max_connections=SLOTS.get(name, 100)) as cluster:
+            yield cluster
+        return
+    with Hosts() as three, PgCluster(max_connections=20, netns=three.server, listen="*", ssl=True) as cluster:
+        cluster.hosts = three
+        yield cluster
+
+
+def elsewhere(cluster):
+    """The network namespaces that stand for other hosts: what was seen there is not the server's to see."""
+    if not hasattr(cluster, "hosts"):
+        return set()
+    return {os.stat(f"/run/netns/{name}").st_ino for name in (cluster.hosts.near, cluster.hosts.far)}
+
+
 def record(name):
-    with tempfile.TemporaryDirectory() as temporary, PgCluster(max_connections=SLOTS.get(name, 100)) as cluster:
+    with tempfile.TemporaryDirectory() as temporary, server(name) as cluster:
         folder = pathlib.Path(temporary)
         folder.chmod(0o755)
         raw = folder / "raw.ndjson"
         ports = f"{cluster.port},{BOUNCER}" if name == "relay" else cluster.port
-        with Tracer(ports, "--record", raw) as tracer:
+        with Tracer(ports, "--record", raw, unix=name == "hosts") as tracer:
             CASES[name](cluster, tracer, folder)
-        lines = [anonymous(line, folder, cluster) for line in raw.read_text().splitlines()]
+        away = elsewhere(cluster)
+        lines = [anonymous(line, folder, cluster) for line in raw.read_text().splitlines()
+                 if json.loads(line).get("netns") not in away]
     (HERE / name).mkdir(exist_ok=True)
     (HERE / name / "recording.ndjson").write_text("".join(lines))
 

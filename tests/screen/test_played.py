@@ -145,7 +145,7 @@ def test_rows_open_and_close():
         terminal.press("Right")
         terminal.until("50382")
         terminal.press("Down")
-        terminal.until("127.0.0.1:5544 from port 50382")
+        terminal.until("from port 50382; ")
         terminal.press("Left")
         terminal.until(lambda _: "14201" in selected(terminal))
         terminal.press("Left")

@@ -52,6 +52,31 @@ static void the_one_that_grows(void **state)
 	assert_false(finding_blames_process(&r->s, f, q));
 }
 
+/* A user's or a container's scripts have code of their own each. */
+static void the_code_of_who_did_it_is_told(void **state)
+{
+	struct rig *r = rig_new();
+	struct group_row *g = rig_group(r, "app");
+	struct process_row *hoard = rig_process(g, NODE), *killed = rig_process(g, NODE),
+			   *unread = rig_process(g, NODE), *sibling = rig_process(g, NODE);
+
+	(void)state;
+	hoard->script = "sync.js";
+	killed->script = "import.py";
+	unread->script = sibling->script = "mail.js";
+	((struct event_process *)hoard->identity)->library = "pg";
+	((struct event_process *)killed->identity)->library = "psycopg2";
+	rig_open(r, g, hoard, 12, 120 * SECOND);
+	rig_connection(r, g, killed, 10 * SECOND, 0, ENDING_ABANDONED, 5 * SECOND);
+	rig_connection(r, g, unread, 10 * SECOND, 0, ENDING_HUNG_UP, 5 * SECOND)->held = true;
+	unread->counts.fd_leak = g->counts.fd_leak = 1;
+	assert_ptr_equal(rig_find(r, RULE_IDLE_HOARD, "app")->client, hoard->identity);
+	assert_ptr_equal(rig_find(r, RULE_ABANDONED, "app")->client, killed->identity);
+	assert_null(rig_find(r, RULE_FD_LEAK, "app")->client);
+	((struct event_process *)sibling->identity)->library = "prisma";
+	assert_ptr_equal(rig_find(r, RULE_FD_LEAK, "app")->client, sibling->identity);
+}
+
 static void an_opener_is_not_ended_for_its_heir(void **state)
 {
 	struct rig *r = rig_new();
@@ -117,6 +142,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_idle_ones_of_a_hoard),
 		cmocka_unit_test(the_one_that_grows),
+		cmocka_unit_test(the_code_of_who_did_it_is_told),
 		cmocka_unit_test(an_opener_is_not_ended_for_its_heir),
 		cmocka_unit_test(neither_relays_nor_what_is_only_noted),
 		cmocka_unit_test(every_rule_tells_of_its_numbers),
