@@ -37,37 +37,39 @@ __hidden bool descriptor_is_clients(struct sock *sk)
 	return bucket && BPF_CORE_READ(bucket, fastreuse) < 0;
 }
 
-static void read_address(__u8 *to, bool is_v4, const void *v4, const void *v6)
+static void address_put(__u8 *to, __be32 v4, __u64 v6)
 {
-	if (!is_v4) {
-		bpf_probe_read_kernel(to, 16, v6);
+	if (v6) {
+		bpf_probe_read_kernel(to, 16, (void *)v6);
 		return;
 	}
 	__builtin_memset(to, 0, 10);
 	to[10] = to[11] = 0xff;
-	bpf_probe_read_kernel(to + 12, 4, v4);
+	__builtin_memcpy(to + 12, &v4, sizeof(v4));
 }
 
-/* As connection_local() and connection_remote() tell them, of a struct sock: in one function that is
- * verified once. 0: no ends. */
-GLOBAL int descriptor_ends(struct ends *ends, __u64 address)
+/* Verified once, and not again for each way that leads on from it. `ipv6`: a struct sock, 0: it is IPv4's. */
+GLOBAL int descriptor_addresses(struct ends *ends, __be32 local, __be32 remote, __u64 ipv6)
 {
-	struct sock *sk = (void *)address;
-	bool is_v4 = BPF_CORE_READ(sk, __sk_common.skc_family) == AF_INET;
+	struct sock *sk = (void *)ipv6;
 
 	if (!ends)
 		return 0;
-	read_address(ends->local, is_v4, &sk->__sk_common.skc_rcv_saddr,
-		&sk->__sk_common.skc_v6_rcv_saddr);
-	read_address(ends->remote, is_v4, &sk->__sk_common.skc_daddr,
-		&sk->__sk_common.skc_v6_daddr);
-	ends->local_port = bpf_ntohs(
-		BPF_CORE_READ((struct tcp_sock *)sk, inet_conn.icsk_inet.inet_sport));
-	ends->remote_port = bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
+	address_put(ends->local, local, ipv6 ? address_of(&sk->__sk_common.skc_v6_rcv_saddr) : 0);
+	address_put(ends->remote, remote, ipv6 ? address_of(&sk->__sk_common.skc_v6_daddr) : 0);
 	ends->local_family = address_family(ends->local);
 	ends->remote_family = address_family(ends->remote);
-	ends->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
 	return 1;
+}
+
+/* Both ends of a TCP connection. */
+__hidden void descriptor_ends(struct ends *ends, struct sock *sk, struct tcp_sock *tcp)
+{
+	ends->local_port = bpf_ntohs(tcp->inet_conn.icsk_inet.inet_sport);
+	ends->remote_port = bpf_ntohs(sk->__sk_common.skc_dport);
+	ends->netns = sk->__sk_common.skc_net.net->ns.inum;
+	descriptor_addresses(ends, sk->__sk_common.skc_rcv_saddr, sk->__sk_common.skc_daddr,
+		sk->__sk_common.skc_family == AF_INET ? 0 : address_of(sk));
 }
 
 static void write_server_end(struct bpf_iter__task_file *ctx, struct task_struct *task,
@@ -77,9 +79,8 @@ static void write_server_end(struct bpf_iter__task_file *ctx, struct task_struct
 	end->head.size = sizeof(*end);
 	end->head.time = bpf_ktime_get_boot_ns();
 	end->cookie = connection_cookie(sk);
-	process_key_at(&end->holder, address_of(task));
-	process_key_at(&end->parent,
-		(__u64)BPF_CORE_READ(task, group_leader, real_parent));
+	process_key_of(task, &end->holder);
+	process_key_of(task->group_leader->real_parent, &end->parent);
 	bpf_seq_write(ctx->meta->seq, end, sizeof(*end));
 }
 
@@ -132,30 +133,26 @@ __hidden bool descriptor_holder(
 	event.head.time = bpf_ktime_get_boot_ns();
 	event.cookie = cookie;
 	event.fd = (__s32)ctx->fd;
-	process_key_at(&event.process, address_of(task));
+	process_key_of(task, &event.process);
 	return !bpf_seq_write(ctx->meta->seq, &event, sizeof(event));
 }
 
-/* jiffies of 32 bits, as tcp_sock keeps them, to the boot clock. */
-static __u64 when(__u32 stamp, __u64 now)
+/* jiffies of 32 bits, as tcp_sock keeps them, to the boot clock; 0: never. */
+GLOBAL __u64 descriptor_when(__u32 stamp, __u64 now)
 {
 	__u64 age = (__u64)((__u32)bpf_jiffies64() - stamp) * tick_ns;
 
 	return stamp && age < now ? now - age : 0;
 }
 
-/* Of a struct tcp_sock what went through it, and when last, seen from event->head.time. */
-GLOBAL int descriptor_traffic(struct event_socket *event, __u64 address)
+/* What went through a TCP connection, and when last, seen from event->head.time. */
+__hidden void descriptor_traffic(struct event_socket *event, struct tcp_sock *tcp)
 {
-	struct tcp_sock *tcp = (void *)address;
-	__u64 acked = BPF_CORE_READ(tcp, bytes_acked);
+	__u64 acked = tcp->bytes_acked; /* the SYN counts as one */
 
-	if (!event)
-		return 0;
-	event->sent = acked ? acked - 1 : 0;
-	event->received = BPF_CORE_READ(tcp, bytes_received);
-	event->last_sent = when(BPF_CORE_READ(tcp, lsndtime), event->head.time);
-	event->last_received = when(
-		BPF_CORE_READ(tcp, inet_conn.icsk_ack.lrcvtime), event->head.time);
-	return 1;
+	event->sent = acked - !!acked;
+	event->received = tcp->bytes_received;
+	event->last_sent = descriptor_when(tcp->lsndtime, event->head.time);
+	event->last_received =
+		descriptor_when(tcp->inet_conn.icsk_ack.lrcvtime, event->head.time);
 }

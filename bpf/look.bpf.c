@@ -23,7 +23,7 @@ static __noinline void write_client(struct bpf_iter__task_file *ctx, struct task
 {
 	event->head.kind = EVENT_SOCKET;
 	event->head.size = sizeof(*event);
-	process_key_at(&event->ledger.process, address_of(task));
+	process_key_of(task, &event->ledger.process);
 	if (!bpf_seq_write(ctx->meta->seq, event, sizeof(*event)))
 		descriptor_holder(ctx, task, event->cookie);
 }
@@ -31,7 +31,7 @@ static __noinline void write_client(struct bpf_iter__task_file *ctx, struct task
 /* Only who listens tells a client that has called bind() before connect() from a server's end: then the
  * attribution is left unknown. */
 static __noinline void tcp_client(struct bpf_iter__task_file *ctx, struct task_struct *task,
-	struct sock *sk, const struct ends *ends)
+	struct sock *sk, struct tcp_sock *tcp, const struct ends *ends)
 {
 	struct event_socket event = {.head.time = bpf_ktime_get_boot_ns()};
 
@@ -46,7 +46,7 @@ static __noinline void tcp_client(struct bpf_iter__task_file *ctx, struct task_s
 	event.attribution = descriptor_is_clients(sk) ? ATTRIBUTION_SNAPSHOT : ATTRIBUTION_UNKNOWN;
 	__builtin_memcpy(event.local, ends->local, sizeof(ends->local));
 	event.local_port = ends->local_port;
-	descriptor_traffic(&event, address_of(sk));
+	descriptor_traffic(&event, tcp);
 	write_client(ctx, task, &event);
 }
 
@@ -60,11 +60,14 @@ static bool is_connected(struct sock *sk)
 static __noinline void tcp_end(
 	struct bpf_iter__task_file *ctx, struct task_struct *task, struct sock *sk)
 {
+	struct tcp_sock *tcp = bpf_skc_to_tcp_sock(sk);
 	struct ends ends;
 
-	descriptor_ends(&ends, address_of(sk));
+	if (!tcp)
+		return;
+	descriptor_ends(&ends, sk, tcp);
 	if (!listeners_wanted && is_connected(sk) && port_watched(ends.remote_port))
-		tcp_client(ctx, task, sk, &ends);
+		tcp_client(ctx, task, sk, tcp, &ends);
 	if (listeners_wanted ? sk->__sk_common.skc_state == TCP_LISTEN
 			     : port_watched(ends.local_port))
 		descriptor_tcp_server(ctx, task, sk, &ends);

@@ -168,8 +168,8 @@ struct ends { /* of a TCP connection */
 struct sock *descriptor_socket(struct file *file);
 bool descriptor_is_tcp(struct sock *sk);
 bool descriptor_is_clients(struct sock *sk);
-int descriptor_ends(struct ends *ends, __u64 sock);
-int descriptor_traffic(struct event_socket *event, __u64 tcp_sock);
+void descriptor_ends(struct ends *ends, struct sock *sk, struct tcp_sock *tcp);
+void descriptor_traffic(struct event_socket *event, struct tcp_sock *tcp);
 bool descriptor_holder(
 	struct bpf_iter__task_file *ctx, struct task_struct *task, __u64 cookie);
 void descriptor_tcp_server(struct bpf_iter__task_file *ctx, struct task_struct *task,

@@ -4,8 +4,7 @@
 
 __hidden void process_key_of(struct task_struct *task, struct process_key *key)
 {
-	key->start = task->pid == task->tgid ? task->start_boottime
-					     : BPF_CORE_READ(task, group_leader, start_boottime);
+	key->start = task->group_leader->start_boottime;
 	key->pid = (__u32)task->tgid;
 	key->exec = (__u32)task->self_exec_id;
 }

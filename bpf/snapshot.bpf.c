@@ -78,6 +78,7 @@ static bool is_server_end(struct sock *sk)
 static __noinline void write_socket(struct seq_file *seq, struct sock *sk, struct connection *conn)
 {
 	struct event_socket event = {};
+	struct tcp_sock *tcp;
 
 	event.head.kind = EVENT_SOCKET;
 	event.head.size = sizeof(event);
@@ -89,7 +90,9 @@ static __noinline void write_socket(struct seq_file *seq, struct sock *sk, struc
 	event.attribution = (__u8)conn->attribution;
 	event.state = sk->__sk_common.skc_state;
 	connection_local(sk, event.local, &event.local_port);
-	descriptor_traffic(&event, address_of(sk));
+	tcp = bpf_skc_to_tcp_sock(sk);
+	if (tcp)
+		descriptor_traffic(&event, tcp);
 	if (!bpf_seq_write(seq, &event, sizeof(event)))
 		conn->seen = snapshot_pass;
 }
@@ -114,9 +117,12 @@ static void tcp_client_end(
 static __noinline void tcp_server_end(
 	struct bpf_iter__task_file *ctx, struct task_struct *task, struct sock *sk)
 {
+	struct tcp_sock *tcp = bpf_skc_to_tcp_sock(sk);
 	struct ends ends;
 
-	descriptor_ends(&ends, address_of(sk));
+	if (!tcp)
+		return;
+	descriptor_ends(&ends, sk, tcp);
 	if (port_watched(ends.local_port))
 		descriptor_tcp_server(ctx, task, sk, &ends);
 }
