@@ -47,6 +47,7 @@ struct look {
 	struct live *live;
 	struct listener *listeners;
 	struct client *clients;
+	__u64 client; /* whose row was the last that was a client's: a descriptor's rows follow it */
 	struct book *books;
 	const struct server_capture **captures; /* who is a postmaster shows in the end */
 	size_t count, room;
@@ -135,12 +136,18 @@ static bool is_server_end(const struct look *look, const struct event_socket *so
 	return listener != NULL;
 }
 
-static bool is_client(const struct look *look, __u64 cookie)
+/* False: it was before. */
+static bool client_add(struct look *look, __u64 cookie)
 {
 	struct client *client;
 
 	HASH_FIND(hh, look->clients, &cookie, sizeof(cookie), client);
-	return client != NULL;
+	if (client)
+		return false;
+	client = xcalloc(1, sizeof(*client));
+	client->cookie = cookie;
+	HASH_ADD(hh, look->clients, cookie, sizeof(client->cookie), client);
+	return true;
 }
 
 static struct totals *totals_of(struct look *look, const struct ledger_key *key)
@@ -212,13 +219,12 @@ static void adopt(struct look *look, const struct event_socket *socket)
 static void push_socket(struct look *look, const struct event_socket *socket)
 {
 	struct event_socket event = *socket;
-	struct client *client;
 
-	if (is_client(look, socket->cookie) || is_server_end(look, socket))
+	if (is_server_end(look, socket))
 		return;
-	client = xcalloc(1, sizeof(*client));
-	client->cookie = socket->cookie;
-	HASH_ADD(hh, look->clients, cookie, sizeof(client->cookie), client);
+	look->client = socket->cookie;
+	if (!client_add(look, socket->cookie))
+		return;
 	adopt(look, socket);
 	event.attribution = ATTRIBUTION_SNAPSHOT;
 	live_push(look->live, &event, sizeof(event));
@@ -226,7 +232,7 @@ static void push_socket(struct look *look, const struct event_socket *socket)
 
 static void push_holder(struct look *look, const struct event_holder *holder)
 {
-	if (!is_client(look, holder->cookie))
+	if (holder->cookie != look->client)
 		return;
 	live_introduce(look->live, &holder->process);
 	live_push(look->live, holder, sizeof(*holder));
@@ -234,7 +240,7 @@ static void push_holder(struct look *look, const struct event_holder *holder)
 
 static void keep_server(struct look *look, const struct server_capture *capture)
 {
-	if (is_client(look, capture->cookie))
+	if (capture->cookie == look->client)
 		return; /* of a client whose own port has the number of a server's */
 	if (look->count == look->room) {
 		look->room = look->room ? look->room * 2 : 64;
