@@ -232,6 +232,8 @@ int main(int argc, char **argv)
 	json_set_alloc_funcs(xmalloc, free);
 	argp_program_version_hook = version_print;
 	options_parse(&options, argc, argv);
+	if (!options.once) /* who looks once has no next time, and is sooner done so */
+		mem_return_large();
 	if (options.check)
 		return run_check();
 	out = files_open_output(&options, why, sizeof(why));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* mem.c: see mem.h. */
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -12,6 +13,13 @@ void mem_fail(void)
 {
 	fputs("pgleaktrace: out of memory\n", stderr);
 	exit(1);
+}
+
+void mem_return_large(void)
+{
+#ifdef M_MMAP_THRESHOLD
+	mallopt(M_MMAP_THRESHOLD, 64 << 10);
+#endif
 }
 
 static void *must(void *memory)

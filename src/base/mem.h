@@ -23,6 +23,10 @@ char *xvasprintf(const char *format, va_list args) __attribute__((malloc, return
 FILE *xmemstream(char **text, size_t *size) __attribute__((returns_nonnull));
 void xmemstream_close(FILE *stream, char *const *text);
 
+/* From now on what was large goes back to the system as soon as it is freed: the kernel's types, a look at
+ * a full host. Else glibc would keep as much for the next time. */
+void mem_return_large(void);
+
 /* Says "out of memory" and exits. */
 _Noreturn void mem_fail(void);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * queue.c: a list of blocks, filled at the end and read from the front; a block is freed when it has
- * been read.
+ * been read and the next is begun, so that a little at a time needs no memory but one.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -63,14 +63,12 @@ bool queue_take(struct queue *queue, union event *event, char **arena)
 	struct queue_block *block = queue->first;
 	struct record record;
 
-	if (block && block->taken == block->used) {
+	if (block && block->taken == block->used && block->next) {
 		queue->first = block->next;
-		if (!queue->first)
-			queue->last = NULL;
 		free(block);
 		block = queue->first;
 	}
-	if (!block)
+	if (!block || block->taken == block->used)
 		return false;
 	memcpy(&record, block->records + block->taken, sizeof(record));
 	memcpy(event, block->records + block->taken + sizeof(record), record.size);
@@ -87,4 +85,6 @@ void queue_free(struct queue *queue)
 
 	while (queue_take(queue, &event, &arena))
 		free(arena);
+	free(queue->first);
+	*queue = (struct queue){0};
 }
