@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <cmocka.h>
 
 #include <pgleaktrace/stream.h>
@@ -68,6 +69,35 @@ static void what_is_retold_is_believed(void **state)
 			check_retold(recordings[i], events);
 }
 
+static void believe(void *model, const union event *event)
+{
+	model_apply(model, event);
+}
+
+/* Who goes on in another file: the living and the places, not what they did. */
+static void told_again_are_who_lives_and_where(void **state)
+{
+	struct model *whole = model_of("tests/replay/hosts/recording.ndjson", ~0u), *again = model_new();
+	const struct query query = {.older = 1000000000ull};
+	struct snapshot *snapshot;
+	struct server_key key = {0};
+
+	(void)state;
+	model_tell_again(whole, believe, again);
+	snapshot = model_snapshot(whole, &query);
+	for (size_t i = 0; i < snapshot->server_count; i++)
+		if (snapshot->servers[i].key.family == AF_UNIX)
+			key = snapshot->servers[i].key;
+	snapshot_free(snapshot);
+	assert_string_equal(model_path(again, &key), "/run/postgresql/.s.PGSQL.30587");
+	snapshot = model_snapshot(again, &query);
+	assert_string_equal(snapshot->session->host, "db1");
+	assert_int_equal(snapshot->counts.opened, 0);
+	snapshot_free(snapshot);
+	model_free(whole);
+	model_free(again);
+}
+
 static void an_empty_model_tells_nothing(void **state)
 {
 	struct model *empty = model_new();
@@ -81,6 +111,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_retold_is_believed),
+		cmocka_unit_test(told_again_are_who_lives_and_where),
 		cmocka_unit_test(an_empty_model_tells_nothing),
 	};
 
