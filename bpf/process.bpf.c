@@ -106,7 +106,7 @@ static bool capture_send(
 	s->capture.cwd_length = (__u16)(end - at);
 	at = end;
 	end = path_components(&s->walk, s->tail, at,
-		(void *)BPF_CORE_READ(mm, exe_file) + bpf_core_field_offset(struct file___path, f_path),
+		(void *)BPF_CORE_READ(mm, exe_file) + bpf_core_field_offset(struct file, f_path),
 		(void *)fs + bpf_core_field_offset(struct fs_struct, root));
 	s->capture.exe_whole = s->walk.whole;
 	s->capture.exe_length = (__u16)(end - at);

@@ -52,10 +52,8 @@ __hidden struct unix_connection *unix_find(__u64 cookie)
 	return cookie ? bpf_map_lookup_elem(&unix_connections, &cookie) : NULL;
 }
 
-static void forget(struct unix_connection *conn)
+static void forget(__u64 cookie)
 {
-	__u64 cookie = conn->cookie;
-
 	bpf_map_delete_elem(&unix_connections, &cookie);
 }
 
@@ -74,13 +72,17 @@ static __noinline void emit_open(struct unix_connection *conn)
 	output_detail(&event, sizeof(event));
 }
 
-__hidden void unix_opened(struct unix_connection *conn, __u64 when)
+/* As the others that are GLOBAL here: each is asked for in many places. */
+GLOBAL int unix_opened(__u64 cookie, __u64 when)
 {
+	struct unix_connection *conn = unix_find(cookie);
 	struct totals *totals;
 
+	if (!conn)
+		return 0;
 	conn->base.opened_at = when;
 	if (!connection_step(&conn->base, PHASE_CONNECTING, PHASE_OPEN))
-		return;
+		return 0;
 	totals = ledger_open(&conn->base);
 	if (totals) {
 		__sync_fetch_and_add(&totals->attempted, 1);
@@ -88,23 +90,25 @@ __hidden void unix_opened(struct unix_connection *conn, __u64 when)
 		ledger_raise_open(totals);
 	}
 	emit_open(conn);
+	return 0;
 }
 
-__hidden void unix_fail(struct unix_connection *conn, enum manner manner)
+GLOBAL int unix_fail(__u64 cookie, enum manner manner)
 {
+	struct unix_connection *conn = unix_find(cookie);
 	struct event_fail event = {
 		.head = {EVENT_FAIL, sizeof(event), bpf_ktime_get_boot_ns()},
-		.cookie = conn->cookie,
-		.attempted_at = conn->base.attempted_at,
+		.cookie = cookie,
 		.manner = manner,
-		.tid = conn->base.tid,
 	};
 	struct totals *totals;
 
-	if (!connection_step(&conn->base, PHASE_CONNECTING, PHASE_ENDED))
-		return;
+	if (!conn || !connection_step(&conn->base, PHASE_CONNECTING, PHASE_ENDED))
+		return 0;
 	unix_server_known(&conn->base.ledger.server);
 	event.ledger = conn->base.ledger;
+	event.attempted_at = conn->base.attempted_at;
+	event.tid = conn->base.tid;
 	totals = ledger_open(&conn->base);
 	if (totals) {
 		__sync_fetch_and_add(&totals->attempted, 1);
@@ -112,7 +116,8 @@ __hidden void unix_fail(struct unix_connection *conn, enum manner manner)
 	}
 	__builtin_memcpy(event.comm, conn->base.comm, sizeof(event.comm));
 	output_detail(&event, sizeof(event));
-	forget(conn);
+	forget(cookie);
+	return 0;
 }
 
 /* It was refused, but that was not read. */
@@ -132,66 +137,70 @@ __hidden void unix_infer(const struct ledger_key *ledger, __u64 cookie)
 	output_detail(words, sizeof(*words));
 }
 
-__hidden void unix_end(struct unix_connection *conn, const struct unix_ending *how)
+/* `manner`: MANNER_EXIT when current is the closer. */
+GLOBAL int unix_end(__u64 cookie, enum ending ending, enum manner manner, bool held)
 {
+	struct unix_connection *conn = unix_find(cookie);
 	struct event_end event = {
 		.head = {EVENT_END, sizeof(event), bpf_ktime_get_boot_ns()},
-		.cookie = conn->cookie,
-		.ledger = conn->base.ledger,
-		.opened_at = conn->base.opened_at,
-		.ending = how->ending,
-		.manner = how->manner,
-		.held = how->held,
+		.cookie = cookie,
+		.ending = ending,
+		.manner = manner,
+		.held = held,
 	};
-	struct task_struct *task = how->task;
 	struct totals *totals;
 
-	if (!connection_step(&conn->base, PHASE_OPEN, how->held ? PHASE_HELD : PHASE_ENDED))
-		return;
-	if (task) {
+	if (!conn || !connection_step(&conn->base, PHASE_OPEN, held ? PHASE_HELD : PHASE_ENDED))
+		return 0;
+	event.ledger = conn->base.ledger;
+	event.opened_at = conn->base.opened_at;
+	if (manner == MANNER_EXIT) {
+		struct task_struct *task = bpf_get_current_task_btf();
+
 		process_key_of(task, &event.closer);
-		event.exit_code = BPF_CORE_READ(task, exit_code);
-		event.tid = (__u32)BPF_CORE_READ(task, pid);
+		event.exit_code = task->exit_code;
+		event.tid = (__u32)task->pid;
 		bpf_get_current_comm(event.comm, sizeof(event.comm));
 	}
 	totals = ledger_find(&conn->base);
 	if (totals)
-		ledger_end(totals, how->ending, how->held);
+		ledger_end(totals, ending, held);
 	output_detail(&event, sizeof(event));
-	if (!how->held && unix_hooked) /* else its backend's exit must find that it was counted */
-		forget(conn);
+	if (!held && unix_hooked) /* else its backend's exit must find that it was counted */
+		forget(cookie);
+	return 0;
 }
 
 /* The descriptor of a connection that the server ended is closed at last. */
-__hidden void unix_release(struct unix_connection *conn)
+GLOBAL int unix_release(__u64 cookie)
 {
+	struct unix_connection *conn = unix_find(cookie);
 	struct event_release event = {
 		.head = {EVENT_RELEASE, sizeof(event), bpf_ktime_get_boot_ns()},
-		.cookie = conn->cookie,
-		.ledger = conn->base.ledger,
+		.cookie = cookie,
 	};
 	struct totals *totals;
 
-	if (!connection_step(&conn->base, PHASE_HELD, PHASE_ENDED))
-		return;
+	if (!conn || !connection_step(&conn->base, PHASE_HELD, PHASE_ENDED))
+		return 0;
+	event.ledger = conn->base.ledger;
 	totals = ledger_find(&conn->base);
 	if (totals)
 		__sync_fetch_and_add(&totals->held, -1);
 	output_detail(&event, sizeof(event));
-	forget(conn);
+	forget(cookie);
+	return 0;
 }
 
 /* Its socket is gone while no exit took it along: somebody who lives closed it. */
 static void closed(struct unix_connection *conn)
 {
-	struct unix_ending how = {.ending = ENDING_CLOSED, .manner = MANNER_CLOSE};
+	__u64 cookie = conn->cookie;
+	bool seen = conn->elsewhere != ELSEWHERE_UNSEEN || conn->base.terminated;
 
-	if (conn->elsewhere == ELSEWHERE_UNSEEN && !conn->base.terminated) {
-		how.ending = ENDING_UNKNOWN;
-		how.manner = MANNER_NONE;
-	}
-	unix_end(conn, &how);
-	unix_release(conn);
+	unix_end(cookie, seen ? ENDING_CLOSED : ENDING_UNKNOWN, seen ? MANNER_CLOSE : MANNER_NONE,
+		false);
+	unix_release(cookie);
 }
 
 /* PostgreSQL tells of each connection that it is there; a relay need not. Whoever closed one before
@@ -199,48 +208,51 @@ static void closed(struct unix_connection *conn)
 static void relayed(struct unix_connection *conn)
 {
 	if (conn->base.phase == PHASE_CONNECTING && unix_is_relay(&conn->base.ledger.server))
-		unix_opened(conn, conn->base.attempted_at);
+		unix_opened(conn->cookie, conn->base.attempted_at);
 }
 
-/* A function of its own: what comes below the next one needs the stack. */
-static __noinline void hung_up(struct unix_connection *conn)
+static void hung_up(struct unix_connection *conn)
 {
-	struct unix_ending how = {
-		.ending = conn->base.terminated ? ENDING_CLOSED : ENDING_HUNG_UP,
-		.manner = conn->base.terminated ? MANNER_CLOSE : MANNER_FIN,
-		.held = true,
-	};
+	bool goodbye = conn->base.terminated;
 
-	unix_end(conn, &how);
+	unix_end(conn->cookie, goodbye ? ENDING_CLOSED : ENDING_HUNG_UP,
+		goodbye ? MANNER_CLOSE : MANNER_FIN, true);
 }
 
-/* Brings what we believe up to what the client's socket shows. */
-__hidden void unix_settle(struct unix_connection *conn, struct sock *client_end)
+/* Brings what we believe up to what the client's struct sock shows. */
+GLOBAL int unix_settle(__u64 cookie, __u64 socket)
 {
+	struct unix_connection *conn = unix_find(cookie);
+	struct sock *client_end = (void *)socket;
 	struct sock *server_end = unix_peer(client_end);
 
+	if (!conn)
+		return 0;
 	if (!unix_alive(client_end)) {
 		relayed(conn);
 		if (conn->base.phase != PHASE_CONNECTING)
 			closed(conn);
-		return; /* still connecting: the server's end, or its absence, will tell */
+		return 0; /* still connecting: the server's end, or its absence, will tell */
 	}
 	if (!server_end)
-		return;
-	unix_open(conn, server_end);
+		return 0;
+	unix_open(conn, (__u64)server_end);
 	if (conn->base.phase == PHASE_OPEN && unix_state(server_end) == TCP_CLOSE)
 		hung_up(conn);
+	return 0;
 }
 
 /* No struct sock of it is left. */
 __hidden void unix_vanished(struct unix_connection *conn)
 {
+	__u64 cookie = conn->cookie;
+
 	relayed(conn);
 	if (conn->base.phase == PHASE_CONNECTING)
-		unix_fail(conn, MANNER_ERROR);
+		unix_fail(cookie, MANNER_ERROR);
 	else
 		closed(conn);
-	forget(conn);
+	forget(cookie);
 }
 
 static bool track(const struct unix_connection *fresh, void *sk)
@@ -264,7 +276,7 @@ static __noinline bool connects_again(__u64 cookie)
 	if (before && before->base.phase != PHASE_CONNECTING)
 		return false; /* EISCONN */
 	if (before)
-		unix_fail(before, MANNER_ERROR);
+		unix_fail(cookie, MANNER_ERROR);
 	return true;
 }
 
@@ -319,7 +331,7 @@ __hidden int unix_accepted(struct bpf_sock_addr *ctx)
 	conn = mark ? unix_find(*mark) : NULL;
 	if (conn) {
 		unix_hold(bpf_get_current_task_btf());
-		unix_open(conn, (struct sock *)server_end);
+		unix_open(conn, address_of(server_end));
 	}
 	return 1;
 }
@@ -355,7 +367,7 @@ __hidden void unix_adopt(struct sock *sk, struct sock *server_end, struct task_s
 
 	if (!was_there() && unix_state(server_end) == TCP_CLOSE)
 		return; /* counted at its backend's exit */
-	process_key_of(holder, &key.process);
+	process_key_at(&key.process, address_of(holder));
 	if (!scope_has(holder) || !unix_server_of(&key.server, address_of(server_end)) || !found(sk, &key))
 		return;
 	unix_hold(holder);

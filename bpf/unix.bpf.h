@@ -47,31 +47,22 @@ struct unix_connection {
 	__u32 closing;	  /* 1: a snapshot saw the client gone and the backend there */
 };
 
-/* How it ended, as far as it is known. */
-struct unix_ending {
-	enum ending ending;
-	enum manner manner;
-	bool held;		  /* the client still has a descriptor */
-	struct task_struct *task; /* the closer, current; NULL: not known */
-};
-
 extern const volatile __u32 unix_hooked;
 
 /* unix.bpf.c */
 struct unix_connection *unix_find(__u64 cookie);
-void unix_opened(struct unix_connection *conn, __u64 when);
-void unix_end(struct unix_connection *conn, const struct unix_ending *how);
-void unix_fail(struct unix_connection *conn, enum manner manner);
+int unix_opened(__u64 cookie, __u64 when);
+int unix_end(__u64 cookie, enum ending ending, enum manner manner, bool held);
+int unix_fail(__u64 cookie, enum manner manner);
 void unix_infer(const struct ledger_key *ledger, __u64 cookie);
-void unix_release(struct unix_connection *conn);
-void unix_settle(struct unix_connection *conn, struct sock *client_end);
+int unix_release(__u64 cookie);
+int unix_settle(__u64 cookie, __u64 client_end);
 void unix_vanished(struct unix_connection *conn);
 void unix_adopt(struct sock *sk, struct sock *server_end, struct task_struct *holder);
 int unix_connects(struct bpf_sock_addr *ctx);
 int unix_accepted(struct bpf_sock_addr *ctx);
 
 /* unix_name.bpf.c */
-int unix_watched(__u64 socket); /* a struct sock that is bound; 1 or 0 */
 int unix_server_of(struct server_key *key, __u64 socket); /* of a struct sock, a server's end; 1 or 0 */
 bool unix_server_asked(struct server_key *key, struct bpf_sock_addr *ctx, struct sock *client);
 void unix_server_known(struct server_key *key);
@@ -98,11 +89,17 @@ void unix_file(struct bpf_iter__task_file *ctx, struct task_struct *task, struct
 
 /* It reached a server: only now is it known which. Inline, as the exit programs are as deep as a
  * stack of 512 bytes allows. */
-static inline void unix_open(struct unix_connection *conn, struct sock *server_end)
+static inline void unix_open(struct unix_connection *conn, __u64 server_end)
 {
 	if (conn->base.phase == PHASE_CONNECTING &&
-		unix_server_of(&conn->base.ledger.server, address_of(server_end)))
-		unix_opened(conn, bpf_ktime_get_boot_ns());
+		unix_server_of(&conn->base.ledger.server, server_end))
+		unix_opened(conn->cookie, bpf_ktime_get_boot_ns());
+}
+
+/* Is it bound to a watched name? */
+static inline bool unix_watched(struct sock *sk)
+{
+	return unix_server_of(NULL, address_of(sk));
 }
 
 static inline struct sock *unix_peer(struct sock *sk)

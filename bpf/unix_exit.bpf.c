@@ -18,18 +18,15 @@ struct walk {
 
 static __u64 references(struct file *file)
 {
-	struct file___counted *counted = (void *)file;
-	struct file___referenced *referenced = (void *)file;
-
-	if (bpf_core_field_exists(referenced->f_ref)) /* since 6.13; 0 is one */
-		return (__u64)BPF_CORE_READ(referenced, f_ref.refcnt.counter) + 1;
-	return (__u64)BPF_CORE_READ(counted, f_count.counter);
+	if (bpf_core_field_exists(file->f_ref)) /* since 6.13; 0 is one */
+		return (__u64)BPF_CORE_READ(file, f_ref.refcnt.counter) + 1;
+	return (__u64)BPF_CORE_READ(file, f_count.counter);
 }
 
 /* The socket behind a descriptor: no other kind of file's private data points back to it. */
 static struct sock *sock_of(struct file *file)
 {
-	struct socket *socket = BPF_CORE_READ((struct file___counted *)file, private_data);
+	struct socket *socket = BPF_CORE_READ(file, private_data);
 
 	if (!socket || BPF_CORE_READ(socket, file) != file)
 		return NULL;
@@ -49,7 +46,7 @@ static bool is_digit(const unsigned char *name)
 static long ends_at_database(__u32 fd, void *context)
 {
 	struct walk *walk = context;
-	struct file___path *file = NULL;
+	struct file *file = NULL;
 	struct dentry *dentry;
 
 	bpf_probe_read_kernel(&file, sizeof(file), walk->fds + fd);
@@ -84,10 +81,10 @@ static __noinline void may_refuse(struct walk *walk, __u32 fds)
 static void client_exits(
 	struct walk *walk, struct unix_connection *conn, struct sock *sk, __u64 refs)
 {
-	struct unix_ending how = {
-		.ending = ENDING_ABANDONED, .manner = MANNER_EXIT, .task = walk->task};
+	enum ending ending = ENDING_ABANDONED;
+	__u64 cookie = conn->cookie;
 
-	unix_settle(conn, sk);
+	unix_settle(cookie, (__u64)sk);
 	if (conn->exit_pid != walk->key.pid || conn->exit_start != walk->key.start) {
 		conn->exit_pid = walk->key.pid;
 		conn->exit_start = walk->key.start;
@@ -100,13 +97,13 @@ static void client_exits(
 	}
 	conn->elsewhere = ELSEWHERE_NO;
 	if (conn->base.terminated || BPF_CORE_READ(sk, sk_shutdown) & SEND_SHUTDOWN)
-		how.ending = ENDING_CLOSED; /* it said goodbye before */
+		ending = ENDING_CLOSED; /* it said goodbye before */
 	if (conn->base.phase == PHASE_CONNECTING)
-		unix_fail(conn, MANNER_GIVEN_UP);
+		unix_fail(cookie, MANNER_GIVEN_UP);
 	else if (conn->base.phase == PHASE_OPEN)
-		unix_end(conn, &how);
+		unix_end(cookie, ending, MANNER_EXIT, false);
 	else
-		unix_release(conn);
+		unix_release(cookie);
 }
 
 /* The exiting process has the server's end: a backend. Status 0 is its answer to a Terminate or to
@@ -115,23 +112,21 @@ static void backend_exits(struct walk *walk, struct unix_connection *conn, struc
 	struct sock *server_end)
 {
 	struct task_struct *task = walk->task;
-	struct unix_ending how = {.ending = ENDING_HUNG_UP, .manner = MANNER_FIN, .held = true};
+	__u64 cookie = conn->cookie;
 
-	unix_open(conn, server_end);
+	unix_open(conn, (__u64)server_end);
 	if (walk->refuses && conn->base.phase == PHASE_OPEN) { /* whoever closes first after it */
-		how.ending = ENDING_REFUSED;
-		how.held = unix_alive(client_end);
-		unix_infer(&conn->base.ledger, conn->cookie);
-		unix_end(conn, &how);
+		unix_infer(&conn->base.ledger, cookie);
+		unix_end(cookie, ENDING_REFUSED, MANNER_FIN, unix_alive(client_end));
 		return;
 	}
-	unix_settle(conn, client_end);
+	unix_settle(cookie, (__u64)client_end);
 	if (!unix_alive(client_end) || conn->base.phase != PHASE_OPEN)
 		return;
 	if (!BPF_CORE_READ(task, exit_code))
 		conn->base.terminated = 1; /* its close() is on its way and says who and how */
 	else
-		unix_end(conn, &how);
+		unix_end(cookie, ENDING_HUNG_UP, MANNER_FIN, true);
 }
 
 static long look_at(__u32 fd, void *context)

@@ -96,16 +96,6 @@ static void name_read(struct unix_name *name, const void *sun_path, __u32 length
 	name->port = tail_port(&tail);
 }
 
-/* The address a server bound; its accepted sockets share it. */
-static void name_of(struct unix_name *name, struct sock *bound)
-{
-	struct unix_address *address = BPF_CORE_READ((struct unix_sock *)bound, addr);
-	__u32 length = address ? (__u32)BPF_CORE_READ(address, len) - 2 : 0;
-
-	name_read(name, (void *)address + bpf_core_field_offset(struct unix_address, name) + 2,
-		length);
-}
-
 /* Most sockets of a host are none of ours: their names do not end in a digit. */
 static bool may_be_ours(const void *path, __u32 length)
 {
@@ -119,18 +109,17 @@ static bool may_be_ours(const void *path, __u32 length)
 	return end[1] >= '0' && end[1] <= '9';
 }
 
-GLOBAL int unix_watched(__u64 socket)
+/* The address a server bound; its accepted sockets share it. False: none of ours. */
+static bool name_of(struct unix_name *name, struct sock *bound)
 {
-	struct sock *bound = (void *)socket;
 	struct unix_address *address = BPF_CORE_READ((struct unix_sock *)bound, addr);
-	struct unix_name name;
+	__u32 length = address ? (__u32)BPF_CORE_READ(address, len) - 2 : 0;
+	void *path = (void *)address + bpf_core_field_offset(struct unix_address, name) + 2;
 
-	if (!address ||
-		!may_be_ours((void *)address + bpf_core_field_offset(struct unix_address, name) + 2,
-			(__u32)BPF_CORE_READ(address, len) - 2))
-		return 0;
-	name_of(&name, bound);
-	return name.port != 0;
+	if (!may_be_ours(path, length))
+		return false;
+	name_read(name, path, length);
+	return name->port != 0;
 }
 
 static void place(const struct server_key *key, const struct unix_name *name)
@@ -150,24 +139,25 @@ static void key_by_name(struct server_key *key, const struct unix_name *name, st
 }
 
 /* The server whose end of a connection this is: by inode, the same from every mount namespace.
- * 0: none of ours. */
+ * 0: none of ours. `key` may be NULL. */
 GLOBAL int unix_server_of(struct server_key *key, __u64 socket)
 {
 	struct sock *server_end = (void *)socket;
-	struct dentry *dentry = BPF_CORE_READ((struct unix_sock *)server_end, path.dentry);
-	struct inode *inode = dentry ? BPF_CORE_READ(dentry, d_inode) : NULL;
 	struct server_key asked, found;
 	struct unix_name name;
+	struct dentry *dentry;
+	struct inode *inode;
 	__u64 number;
 	__u32 device;
 
+	if (!name_of(&name, server_end))
+		return 0;
 	if (!key)
-		return 0;
-	name_of(&name, server_end);
-	if (!name.port)
-		return 0;
+		return 1;
 	key_by_name(&asked, &name, server_end);
 	found = asked;
+	dentry = BPF_CORE_READ((struct unix_sock *)server_end, path.dentry);
+	inode = dentry ? BPF_CORE_READ(dentry, d_inode) : NULL;
 	if (inode) {
 		number = BPF_CORE_READ(inode, i_ino);
 		device = BPF_CORE_READ(inode, i_sb, s_dev);

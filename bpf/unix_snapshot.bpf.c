@@ -33,7 +33,7 @@ static __noinline void client_found(
 	struct unix_connection *conn = unix_find(bpf_get_socket_cookie(sk));
 
 	if (conn)
-		unix_settle(conn, sk);
+		unix_settle(conn->cookie, address_of(sk));
 	else
 		unix_adopt(sk, server_end, task);
 }
@@ -57,7 +57,7 @@ static __noinline void client_seen(
 	event.head.size = sizeof(event);
 	event.head.time = bpf_ktime_get_boot_ns();
 	event.fd = (__s32)ctx->fd;
-	process_key_of(task, &event.process);
+	process_key_at(&event.process, address_of(task));
 	bpf_seq_write(ctx->meta->seq, &event, sizeof(event));
 }
 
@@ -77,14 +77,14 @@ __hidden void unix_file(
 
 	if (!unix_watching)
 		return;
-	if (sk->__sk_common.skc_state == TCP_LISTEN && unix_watched(address_of(sk)))
+	if (sk->__sk_common.skc_state == TCP_LISTEN && unix_watched(sk))
 		listener_seen(task, sk);
 	if (!peer || sk->__sk_common.skc_state != TCP_ESTABLISHED)
 		return;
-	if (unix_watched(address_of(peer))) {
+	if (unix_watched(peer)) {
 		client_found(sk, peer, task);
 		client_seen(ctx, sk, task);
-	} else if (unix_watched(address_of(sk))) {
+	} else if (unix_watched(sk)) {
 		backend_seen(task, peer);
 	}
 }
@@ -131,7 +131,7 @@ int snapshot_unix_sockets(struct bpf_iter__bpf_sk_storage_map *ctx)
 		return 0;
 	conn->seen = snapshot_number;
 	if (!backend_will_tell(conn, sk))
-		unix_settle(conn, sk);
+		unix_settle(conn->cookie, address_of(sk));
 	if (conn->base.phase == PHASE_OPEN || conn->base.phase == PHASE_HELD)
 		write_socket(ctx->meta->seq, conn, sk->__sk_common.skc_state);
 	return 0;

@@ -134,12 +134,11 @@ struct bpf_sock_addr_kern { /* unix.bpf.c: what connect() was given */
 typedef struct {
 	atomic64_t refcnt;
 } file_ref_t;
-struct file___counted { /* unix_exit.bpf.c: descriptors of a socket, before 6.13 */
+struct file { /* process.bpf.c: of mm->exe_file; unix_exit.bpf.c: of a descriptor */
+	struct path f_path;
 	void *private_data;
-	atomic64_t f_count;
-};
-struct file___referenced { /* unix_exit.bpf.c: since 6.13 */
-	file_ref_t f_ref;
+	atomic64_t f_count; /* before 6.13 */
+	file_ref_t f_ref;   /* since 6.13 */
 };
 struct fdtable { /* unix_exit.bpf.c */
 	unsigned int max_fds;
@@ -152,13 +151,10 @@ struct fs_struct { /* process.bpf.c: working directory and root */
 	struct path root;
 	struct path pwd;
 };
-struct file___path { /* process.bpf.c: of mm->exe_file; unix_exit.bpf.c: of a descriptor */
-	struct path f_path;
-};
 struct mm_struct { /* process.bpf.c: argv and the executable */
 	unsigned long arg_start;
 	unsigned long arg_end;
-	struct file___path *exe_file;
+	struct file *exe_file;
 };
 typedef struct {
 	unsigned int val;
