@@ -104,9 +104,11 @@ $(BUILD)/look.bpf.o: $(LOOK)
 	$(say) JOIN $@
 	$(Q)$(BPFTOOL) gen object $@ $^
 
-# A light skeleton: the kernel itself relocates and loads, libbpf need not read the kernel's types.
+# A light skeleton: the kernel itself relocates and loads, libbpf need not read the kernel's types. Its loader
+# has room for 32 functions; with one more it would not load.
 $(BUILD)/look.skel.h: $(BUILD)/look.bpf.o
 	$(say) SKEL $@
+	@[ $$(readelf -sW $< 2>/dev/null | grep -c ' FUNC ') -le 32 ] || { echo "$<: more than 32 functions" >&2; exit 1; }
 	$(Q)$(BPFTOOL) gen skeleton -L $< name look_bpf > $@
 
 # What -V tells of the BPF objects: the start of their sum.
