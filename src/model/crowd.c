@@ -1,38 +1,39 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* crowd.c: how many of a script, or to a server, are open at once, and were at most. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "model/state.h"
 
-void server_crowd_name(char *out, size_t size, const struct server_key *key)
-{
-	__u64 address[2];
-
-	memcpy(address, key->address, sizeof(address));
-	snprintf(out, size, "/%llx:%llx/%u/%u", (unsigned long long)address[0],
-		(unsigned long long)address[1], key->port, key->netns);
-}
-
-const struct crowd *crowd_find(const struct model *model, const char *name)
+static struct crowd *crowd_find(const struct model *model, const void *name, size_t length)
 {
 	struct crowd *crowd;
 
-	HASH_FIND_STR(model->crowds, name, crowd);
+	HASH_FIND(hh, model->crowds, name, length, crowd);
 	return crowd;
 }
 
-static struct crowd *crowd_get(struct model *model, const char *name)
+const struct crowd *crowd_of_script(const struct model *model, const char *script)
 {
-	struct crowd *crowd = (struct crowd *)crowd_find(model, name);
+	return crowd_find(model, script, strlen(script));
+}
+
+const struct crowd *crowd_of_server(const struct model *model, const struct server_key *key)
+{
+	return crowd_find(model, key, sizeof(*key));
+}
+
+static struct crowd *crowd_get(struct model *model, const void *name, size_t length)
+{
+	struct crowd *crowd = crowd_find(model, name, length);
 
 	if (crowd)
 		return crowd;
 	crowd = xcalloc(1, sizeof(*crowd));
-	crowd->name = xstrdup(name);
-	HASH_ADD_KEYPTR(hh, model->crowds, crowd->name, strlen(crowd->name), crowd);
+	crowd->name = xmemdup(name, length);
+	crowd->length = length;
+	HASH_ADD_KEYPTR(hh, model->crowds, crowd->name, length, crowd);
 	return crowd;
 }
 
@@ -64,20 +65,18 @@ static void crowd_busy(struct crowd *crowd, struct process *process, __s64 by)
 void crowds_change(struct model *model, const struct ledger_key *key, __s64 by)
 {
 	struct process *process = state_process(model, &key->process);
-	struct crowd *script =
-		crowd_get(model, process && process->identified ? process->name.script : "?");
-	char server[80];
+	const char *name = process && process->identified ? process->name.script : "?";
+	struct crowd *script = crowd_get(model, name, strlen(name));
 
-	server_crowd_name(server, sizeof(server), &key->server);
-	crowd_change(crowd_get(model, server), by);
+	crowd_change(crowd_get(model, &key->server, sizeof(key->server)), by);
 	crowd_change(script, by);
 	if (process)
 		crowd_busy(script, process, by);
 }
 
-static void keep(struct model *model, const char *name)
+static void keep(struct model *model, const void *name, size_t length)
 {
-	struct crowd *crowd = (struct crowd *)crowd_find(model, name);
+	struct crowd *crowd = crowd_find(model, name, length);
 
 	if (crowd)
 		crowd->kept = true;
@@ -88,18 +87,16 @@ void crowds_sweep(struct model *model)
 	struct process *p, *next_process;
 	struct ledger *ledger, *next_ledger;
 	struct crowd *crowd, *next;
-	char server[80];
 
 	HASH_ITER (hh, model->crowds, crowd, next)
 		crowd->kept = false;
-	keep(model, "?");
+	keep(model, "?", 1);
 	HASH_ITER (hh, model->ledgers, ledger, next_ledger) {
-		server_crowd_name(server, sizeof(server), &ledger->key.server);
-		keep(model, server);
+		keep(model, &ledger->key.server, sizeof(ledger->key.server));
 	}
 	HASH_ITER (hh, model->processes, p, next_process) {
 		if (p->identified)
-			keep(model, p->name.script);
+			keep(model, p->name.script, strlen(p->name.script));
 	}
 	HASH_ITER (hh, model->crowds, crowd, next) {
 		if (!crowd->kept)

@@ -231,7 +231,7 @@ struct model *model_copy(const struct model *model)
 	copy->keep_all = model->keep_all;
 	model_retell(model, believe, copy);
 	HASH_ITER (hh, model->crowds, crowd, next) {
-		HASH_FIND_STR(copy->crowds, crowd->name, same);
+		HASH_FIND(hh, copy->crowds, crowd->name, crowd->length, same);
 		if (!same)
 			continue;
 		same->peak = crowd->peak;

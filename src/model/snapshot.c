@@ -250,10 +250,8 @@ static void gather_connections(struct builder *b)
 }
 
 /* A crowd's peak is what the events saw; never less than any of its parts' or than now. */
-static void raise_peak(const struct builder *b, const char *name, struct counts *counts)
+static void raise_peak(const struct crowd *crowd, struct counts *counts)
 {
-	const struct crowd *crowd = crowd_find(b->model, name);
-
 	if (crowd && crowd->peak > 0 && (__u64)crowd->peak > counts->peak)
 		counts->peak = (__u64)crowd->peak;
 	if (counts->open > counts->peak)
@@ -276,7 +274,7 @@ static void count_crowd(const struct builder *b, struct group_row *row)
 			row->process_peak = c->open;
 	}
 	if (b->query->group_by == GROUP_SCRIPT)
-		crowd = crowd_find(b->model, row->name);
+		crowd = crowd_of_script(b->model, row->name);
 	row->concurrent = holding;
 	if (crowd && crowd->busy_peak > 0 && (__u64)crowd->busy_peak > holding)
 		row->concurrent = (__u64)crowd->busy_peak;
@@ -284,7 +282,9 @@ static void count_crowd(const struct builder *b, struct group_row *row)
 
 static void group_finish(struct builder *b, struct gather *g, struct group_row *to)
 {
-	raise_peak(b, b->query->group_by == GROUP_SCRIPT ? g->name : "", &g->row.counts);
+	bool by_script = b->query->group_by == GROUP_SCRIPT;
+
+	raise_peak(by_script ? crowd_of_script(b->model, g->name) : NULL, &g->row.counts);
 	for (size_t i = 0; i < g->row.process_count; i++)
 		connections_sort(
 			g->row.processes[i].connections, g->row.processes[i].connection_count);
@@ -306,12 +306,8 @@ static void finish_groups(struct builder *b)
 	struct snapshot *s = b->snapshot;
 	struct gather *g, *next;
 
-	for (size_t i = 0; i < s->server_count; i++) {
-		char name[80];
-
-		server_crowd_name(name, sizeof(name), &s->servers[i].key);
-		raise_peak(b, name, &s->servers[i].counts);
-	}
+	for (size_t i = 0; i < s->server_count; i++)
+		raise_peak(crowd_of_server(b->model, &s->servers[i].key), &s->servers[i].counts);
 	s->groups = xcalloc(HASH_COUNT(b->gathers) + 1, sizeof(*s->groups));
 	HASH_ITER (hh, b->gathers, g, next) {
 		HASH_DEL(b->gathers, g);

@@ -127,8 +127,9 @@ struct home {
 
 /* How many connections of a script, or to a server, are open, event by event: for its peak. */
 struct crowd {
-	char *name; /* the script, or what server_crowd_name() writes */
-	bool kept;  /* by a sweep: a process or ledger has its name */
+	char *name; /* the script's, or a server's key as it is: with a NUL in it, which no name has */
+	size_t length;
+	bool kept; /* by a sweep: a process or ledger has its name */
 	__s64 open, peak;
 	__s64 busy, busy_peak; /* of a script: processes with an open connection */
 	UT_hash_handle hh;
@@ -218,10 +219,9 @@ void totals_add(struct totals *to, const struct totals *from);
 /* crowd.c */
 /* `by` more are open: of the opener's script, and to the server. */
 void crowds_change(struct model *model, const struct ledger_key *key, __s64 by);
-/* NULL: none of that name was ever open. */
-const struct crowd *crowd_find(const struct model *model, const char *name);
-/* A server's key as text that no script can have. */
-void server_crowd_name(char *out, size_t size, const struct server_key *key);
+/* NULL: none of it was ever open. */
+const struct crowd *crowd_of_script(const struct model *model, const char *script);
+const struct crowd *crowd_of_server(const struct model *model, const struct server_key *key);
 void crowds_sweep(struct model *model); /* those that nobody names any more go */
 void crowds_free(struct model *model);
 
