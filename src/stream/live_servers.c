@@ -219,23 +219,36 @@ static bool same_process(const struct process_key *a, const struct process_key *
 	return a->pid == b->pid && a->start == b->start;
 }
 
+/* Of the captures, those that listen: few, where there may be thousands of accepted ones. */
+struct listeners {
+	const struct server_capture **rows;
+	size_t count;
+};
+
+static struct listeners listeners_of(const struct server_capture *const *captures, size_t count)
+{
+	struct listeners out = {.rows = xcalloc(count, sizeof(*out.rows))};
+
+	for (size_t i = 0; i < count; i++)
+		if (captures[i]->head.kind == EVENT_SERVER)
+			out.rows[out.count++] = captures[i];
+	return out;
+}
+
 /*
  * Of several that share a listening socket, the one that is no other's child: a pre-forked worker
  * inherited it. An init that opened it for a service is only its keeper.
  */
-static bool is_listener(
-	const struct server_capture *const *captures, size_t count, const struct server_capture *c)
+static bool is_server(const struct listeners *listeners, const struct server_capture *c)
 {
 	bool before = true;
 
-	if (c->head.kind != EVENT_SERVER)
-		return false;
-	for (size_t i = 0; i < count; i++) {
-		const struct server_capture *other = captures[i];
+	for (size_t i = 0; i < listeners->count; i++) {
+		const struct server_capture *other = listeners->rows[i];
 
 		if (other == c)
 			before = false;
-		if (other == c || other->head.kind != EVENT_SERVER || other->cookie != c->cookie)
+		if (other == c || other->cookie != c->cookie)
 			continue;
 		if (same_process(&other->holder, &c->holder) ? before : c->holder.pid == 1)
 			return false;
@@ -270,21 +283,22 @@ static void push_server(struct live *live, const struct server_capture *c)
 }
 
 /* Is it a backend of a postmaster that listens where its socket was accepted? */
-static struct host_server *postmaster_of(struct live *live,
-	const struct server_capture *const *captures, size_t count, const struct server_capture *c)
+static struct host_server *postmaster_of(
+	struct live *live, const struct listeners *listeners, const struct server_capture *c)
 {
 	struct host_server *server = server_find(live, &c->parent);
 
 	if (!server || server->kind != SERVER_POSTGRESQL || server->seen != live->snapshots ||
 		c->holder.exec != c->parent.exec)
 		return NULL;
-	for (size_t i = 0; i < count; i++)
-		if (captures[i]->head.kind == EVENT_SERVER &&
-			same_process(&captures[i]->holder, &c->parent) &&
-			captures[i]->local.port == c->local.port &&
-			captures[i]->local.netns == c->local.netns &&
-			(captures[i]->local.family == AF_UNIX) == (c->local.family == AF_UNIX))
+	for (size_t i = 0; i < listeners->count; i++) {
+		const struct server_capture *own = listeners->rows[i];
+
+		if (same_process(&own->holder, &c->parent) && own->local.port == c->local.port &&
+			own->local.netns == c->local.netns &&
+			(own->local.family == AF_UNIX) == (c->local.family == AF_UNIX))
 			return server;
+	}
 	return NULL;
 }
 
@@ -355,18 +369,20 @@ static void push_backend(
 void live_push_servers(
 	struct live *live, const struct server_capture *const *captures, size_t count)
 {
+	struct listeners listeners = listeners_of(captures, count);
 	struct host_server *server, *next;
 
-	for (size_t i = 0; i < count; i++)
-		if (is_listener(captures, count, captures[i]))
-			push_server(live, captures[i]);
+	for (size_t i = 0; i < listeners.count; i++)
+		if (is_server(&listeners, listeners.rows[i]))
+			push_server(live, listeners.rows[i]);
 	for (size_t i = 0; i < count; i++) {
 		if (captures[i]->head.kind != EVENT_BACKEND)
 			continue;
-		server = postmaster_of(live, captures, count, captures[i]);
+		server = postmaster_of(live, &listeners, captures[i]);
 		if (server)
 			push_backend(live, server, captures[i]);
 	}
+	free(listeners.rows);
 	HASH_ITER (hh, live->servers, server, next)
 		if (server->seen != live->snapshots)
 			server_free(live, server);
