@@ -355,6 +355,14 @@ class PgCluster:
             env["PGAPPNAME"] = app
         return env
 
+    def let_in(self, rules):
+        """Lines that come before all others of pg_hba.conf, from the next connection on."""
+        with open(os.path.join(self.data, "pg_hba.conf"), "r+", encoding="ascii") as file:
+            others = file.read()
+            file.seek(0)
+            file.write(rules + others)
+        self.psql("SELECT pg_reload_conf()")
+
     def psql(self, sql, host=None, app="psql-helper"):
         """Run SQL through the unix socket by default: it is not seen by a tracer of TCP."""
         done = subprocess.run(["psql", "-XAtq", "-c", sql], capture_output=True, text=True,

@@ -86,11 +86,7 @@ def test_a_full_server(postgres, prefix, user, taken):
 def test_other_reasons(cluster, prefix):
     cluster.psql("CREATE ROLE secret LOGIN PASSWORD 'x'")
     cluster.psql("CREATE ROLE barred LOGIN CONNECTION LIMIT 0")
-    with open(f"{cluster.data}/pg_hba.conf", "r+", encoding="ascii") as file:
-        rules = file.read()
-        file.seek(0)
-        file.write("local all secret scram-sha-256\nlocal all nobody reject\n" + rules)
-    cluster.psql("SELECT pg_reload_conf()")
+    cluster.let_in("local all secret scram-sha-256\nlocal all nobody reject\n")
     wait_until(lambda: psql(cluster, PGUSER="nobody", PGDATABASE="postgres")[1] == 2, "the rules hold")
     before = len(refusals(cluster))
     with tracer(cluster, prefix) as watch:
@@ -176,11 +172,7 @@ def test_a_session_that_the_server_ends_at_once_was_none(postgres, prefix, how):
 def test_who_gives_up_before_the_session_was_not_refused(cluster, prefix):
     """It was asked for a password, and went."""
     cluster.psql("CREATE ROLE secret LOGIN PASSWORD 'x'")
-    with open(f"{cluster.data}/pg_hba.conf", "r+", encoding="ascii") as file:
-        rules = file.read()
-        file.seek(0)
-        file.write("local all secret scram-sha-256\n" + rules)
-    cluster.psql("SELECT pg_reload_conf()")
+    cluster.let_in("local all secret scram-sha-256\n")
     asked = dict(PGUSER="secret", PGDATABASE="postgres", PGPASSFILE="/dev/null")
     wait_until(lambda: psql(cluster, **asked)[1] == 2, "the rule holds")
     with tracer(cluster, prefix) as watch:
