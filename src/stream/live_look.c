@@ -23,11 +23,9 @@ struct rows {
 	size_t used, size;
 };
 
-/* Somebody listens there. */
+/* Somebody listens there: listener_key(). */
 struct listener {
-	struct listener_key {
-		__u32 netns, port;
-	} key;
+	__u64 key;
 	UT_hash_handle hh;
 };
 
@@ -96,9 +94,14 @@ static bool is_unclear(const struct event_head *head)
 	       ((const struct event_socket *)head)->attribution == ATTRIBUTION_UNKNOWN;
 }
 
+static __u64 listener_key(__u32 netns, __u16 port)
+{
+	return (__u64)netns << 16 | port;
+}
+
 static void listener_add(struct look *look, const struct server_capture *capture)
 {
-	struct listener_key key = {capture->local.netns, capture->local.port};
+	__u64 key = listener_key(capture->local.netns, capture->local.port);
 	struct listener *listener;
 
 	HASH_FIND(hh, look->listeners, &key, sizeof(key), listener);
@@ -127,7 +130,7 @@ static int listeners_read(struct look *look, struct look_bpf *skel)
 
 static bool is_server_end(const struct look *look, const struct event_socket *socket)
 {
-	struct listener_key key = {socket->ledger.server.netns, socket->local_port};
+	__u64 key = listener_key(socket->ledger.server.netns, socket->local_port);
 	struct listener *listener;
 
 	if (!is_unclear(&socket->head))
