@@ -132,16 +132,26 @@ static void push_losses(struct live *live)
 	live_push(live, &event, sizeof(event));
 }
 
-/* Dead, and nothing of it can change any more. */
-static bool ledger_settled(struct live *live, const struct ledger_key *key, const struct totals *t)
+static bool is_at_rest(const struct totals *t)
+{
+	return !t->open && !t->held && t->attempted == t->opened + t->failed;
+}
+
+static bool is_gone(struct live *live, const struct process_key *key)
 {
 	struct {
 		__u8 introduced, gone;
 	} state;
 
-	return !bpf_map_lookup_elem(
-		       bpf_map__fd(live->skel->maps.processes), &key->process, &state) &&
-	       state.gone && !t->open && !t->held && t->attempted == t->opened + t->failed;
+	return !bpf_map_lookup_elem(bpf_map__fd(live->skel->maps.processes), key, &state) &&
+	       state.gone;
+}
+
+/* Dead, and nothing of it can change any more: its totals are read again, as it left them. */
+static bool ledger_settled(struct live *live, const struct ledger_key *key, struct totals *t)
+{
+	return is_at_rest(t) && is_gone(live, &key->process) &&
+	       !bpf_map_lookup_elem(bpf_map__fd(live->skel->maps.ledgers), key, t) && is_at_rest(t);
 }
 
 void live_push_totals(
@@ -195,57 +205,70 @@ static void mark_gone(struct live *live, const struct process_key *key)
 		known->gone_since = live->snapshots;
 }
 
-/* Keys first, values after: deleting while walking would lose the place. -errno if the map can't be
- * walked to its end: half the books are no books. */
-static int ledger_keys(int fd, struct ledger_key **out, size_t *count)
-{
-	struct ledger_key *keys = NULL, key, *previous = NULL;
-	size_t room = 0;
+#define LEDGERS_AT_ONCE 512
 
-	*count = 0;
-	while (!bpf_map_get_next_key(fd, previous, &key)) {
-		if (*count == room) {
-			room = room ? room * 2 : 256;
-			keys = xrealloc(keys, room * sizeof(*keys));
-		}
-		keys[*count] = key;
-		previous = &keys[(*count)++];
+struct ledgers {
+	struct ledger_key *keys;
+	struct totals *totals;
+	size_t count;
+};
+
+/* All of them, before any is deleted: that would lose the place. -errno if the map can't be read to its
+ * end: half the books are no books. */
+static int ledgers_read(int fd, struct ledgers *out)
+{
+	__u32 place, *from = NULL, n;
+	int error = 0;
+
+	for (size_t room = LEDGERS_AT_ONCE; !error; from = &place) {
+		if (out->count + LEDGERS_AT_ONCE > room)
+			room *= 2;
+		out->keys = xrealloc(out->keys, room * sizeof(*out->keys));
+		out->totals = xrealloc(out->totals, room * sizeof(*out->totals));
+		n = LEDGERS_AT_ONCE;
+		error = bpf_map_lookup_batch(fd, from, &place, out->keys + out->count,
+			out->totals + out->count, &n, NULL);
+		if (!error || error == -ENOENT)
+			out->count += n;
 	}
-	*out = keys;
-	return errno == ENOENT ? 0 : -errno;
+	return error == -ENOENT ? 0 : error;
+}
+
+static void ledgers_free(struct ledgers *ledgers)
+{
+	free(ledgers->keys);
+	free(ledgers->totals);
+}
+
+static void push_ledger(struct live *live, const struct ledger_key *key, struct totals *totals)
+{
+	bool settled = ledger_settled(live, key, totals);
+
+	live_push_totals(live, key, totals, settled);
+	if (!settled) {
+		count_ledger(live, &key->process);
+		return;
+	}
+	bpf_map_delete_elem(bpf_map__fd(live->skel->maps.ledgers), key);
+	mark_gone(live, &key->process);
 }
 
 static int push_ledgers(struct live *live)
 {
-	int fd = bpf_map__fd(live->skel->maps.ledgers);
-	struct ledger_key *keys = NULL, none = {0};
+	struct ledger_key none = {0};
+	struct ledgers ledgers = {0};
 	struct totals totals;
-	size_t count;
 	struct known *known, *next;
 	__u32 zero = 0;
 	int error;
 
 	HASH_ITER (hh, live->known, known, next)
 		known->ledgers = 0;
-	error = ledger_keys(fd, &keys, &count);
-	live->ledgers = count;
-	for (size_t i = 0; i < count && !error; i++) {
-		bool settled;
-
-		if (bpf_map_lookup_elem(fd, &keys[i], &totals)) {
-			error = errno == ENOENT ? 0 : -errno;
-			continue;
-		}
-		settled = ledger_settled(live, &keys[i], &totals);
-		live_push_totals(live, &keys[i], &totals, settled);
-		if (settled) {
-			bpf_map_delete_elem(fd, &keys[i]);
-			mark_gone(live, &keys[i].process);
-		} else {
-			count_ledger(live, &keys[i].process);
-		}
-	}
-	free(keys);
+	error = ledgers_read(bpf_map__fd(live->skel->maps.ledgers), &ledgers);
+	live->ledgers = ledgers.count;
+	for (size_t i = 0; i < ledgers.count && !error; i++)
+		push_ledger(live, &ledgers.keys[i], &ledgers.totals[i]);
+	ledgers_free(&ledgers);
 	if (error)
 		return error;
 	forget_gone(live);
