@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 /*
  * output.bpf.c: the way to user space. Details do not wake the reader, who comes by timer (a wake-up
- * costs more than the record), but for those that fill another eighth of the ring: in a storm the
+ * costs more than the record), but for those that fill another quarter of the ring: in a storm the
  * timer is too slow. An identity does, once per process, so that /proc can be read while the process
  * lives. Names are worth more than details: the last quarter of the ring is theirs.
  */
@@ -30,7 +30,7 @@ GLOBAL int loss_count(enum loss loss)
 __hidden bool output_detail(void *event, __u64 size)
 {
 	__u64 waiting = bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA);
-	bool fills = (waiting ^ (waiting + size)) & ring_size / 8; /* ring_size: a power of two */
+	bool fills = (waiting ^ (waiting + size)) & ring_size / 4; /* ring_size: a power of two */
 
 	if (waiting > ring_size / 4 * 3 ||
 		bpf_ringbuf_output(&events, event, size, fills ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP)) {

@@ -15,7 +15,7 @@
 
 static int live_fd(const struct stream *stream)
 {
-	return ring_buffer__epoll_fd(((const struct live *)stream)->ring);
+	return ((const struct live *)stream)->wakes;
 }
 
 static int live_next(struct stream *stream, union event *event)
@@ -175,6 +175,7 @@ int stream_live_open(struct stream **out, const struct live_config *config, char
 
 	live->stream.ops = config->brief ? &look_ops : &live_ops;
 	live->config = *config;
+	live->wakes = -1;
 	uname(&live->host);
 	libbpf_set_print(config->verbose ? verbose_print : quiet_print);
 	error = config->brief ? live_look_once(live) : live_watch(live);

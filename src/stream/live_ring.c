@@ -6,6 +6,8 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "stream/live_state.h"
@@ -87,15 +89,37 @@ static int on_record(void *context, void *data, size_t size)
 int live_poll(struct stream *stream)
 {
 	struct live *live = (struct live *)stream;
-	int n = ring_buffer__consume(live->ring);
+	struct epoll_event seen;
+	int n;
 
+	epoll_wait(live->wakes, &seen, 1, 0);
+	n = ring_buffer__consume(live->ring);
 	brood_forget(&live->brood);
 	return n < 0 ? n : 0;
 }
 
+/* Ready when the kernel has called, until live_poll(). libbpf's own descriptor is ready as long as
+ * anything lies in the ring: in a storm we would run after each record. */
+static int wakes_open(int ring)
+{
+	struct epoll_event calls = {.events = EPOLLIN | EPOLLET};
+	int fd = epoll_create1(EPOLL_CLOEXEC);
+
+	if (fd >= 0 && !epoll_ctl(fd, EPOLL_CTL_ADD, ring, &calls))
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return -errno;
+}
+
 int live_ring_open(struct live *live)
 {
-	live->ring = ring_buffer__new(bpf_map__fd(live->skel->maps.events), on_record, live, NULL);
+	int ring = bpf_map__fd(live->skel->maps.events);
+
+	live->wakes = wakes_open(ring);
+	if (live->wakes < 0)
+		return live->wakes;
+	live->ring = ring_buffer__new(ring, on_record, live, NULL);
 	return live->ring ? 0 : -errno;
 }
 
@@ -104,6 +128,8 @@ void live_ring_close(struct live *live)
 	struct known *known, *next;
 
 	ring_buffer__free(live->ring);
+	if (live->wakes >= 0)
+		close(live->wakes);
 	HASH_ITER (hh, live->known, known, next) {
 		HASH_DEL(live->known, known);
 		free(known);

@@ -46,6 +46,7 @@ struct live {
 	struct utsname host;
 	struct pgleaktrace_bpf *skel;
 	struct ring_buffer *ring;
+	int wakes; /* ready when the kernel wants the ring to be emptied now; -1: not open */
 	struct bpf_link *passes[PASSES];
 	struct known *known;
 	struct queue queue;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * queue.c: a list of blocks, filled at the end and read from the front; a block is freed when it has
- * been read and the next is begun, so that a little at a time needs no memory but one.
+ * queue.c: a list of blocks, filled at the end and read from the front. What one wake-up of a storm
+ * takes is kept for the next; more, a look at a full host, is freed.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +10,7 @@
 #include "stream/queue.h"
 
 #define BLOCK_BYTES (64u << 10)
+#define SPARE_MOST  4
 
 struct queue_block {
 	struct queue_block *next;
@@ -28,15 +29,38 @@ static size_t padded(size_t size)
 	return (size + sizeof(struct record) - 1) & ~(sizeof(struct record) - 1);
 }
 
+static struct queue_block *block_new(struct queue *queue)
+{
+	struct queue_block *block = queue->spare;
+
+	if (block) {
+		queue->spare = block->next;
+		queue->spares--;
+	} else {
+		block = xmalloc(BLOCK_BYTES);
+	}
+	*block = (struct queue_block){0};
+	return block;
+}
+
+static void block_done(struct queue *queue, struct queue_block *block)
+{
+	if (queue->spares == SPARE_MOST) {
+		free(block);
+		return;
+	}
+	block->next = queue->spare;
+	queue->spare = block;
+	queue->spares++;
+}
+
 static struct queue_block *room_for(struct queue *queue, size_t size)
 {
 	struct queue_block *block = queue->last;
 
 	if (block && block->used + size <= BLOCK_BYTES - sizeof(*block))
 		return block;
-	block = xmalloc(BLOCK_BYTES);
-	block->next = NULL;
-	block->used = block->taken = 0;
+	block = block_new(queue);
 	if (queue->last)
 		queue->last->next = block;
 	else
@@ -63,12 +87,14 @@ bool queue_take(struct queue *queue, union event *event, char **arena)
 	struct queue_block *block = queue->first;
 	struct record record;
 
-	if (block && block->taken == block->used && block->next) {
+	if (block && block->taken == block->used) {
 		queue->first = block->next;
-		free(block);
+		if (!queue->first)
+			queue->last = NULL;
+		block_done(queue, block);
 		block = queue->first;
 	}
-	if (!block || block->taken == block->used)
+	if (!block)
 		return false;
 	memcpy(&record, block->records + block->taken, sizeof(record));
 	memcpy(event, block->records + block->taken + sizeof(record), record.size);
@@ -85,6 +111,6 @@ void queue_free(struct queue *queue)
 
 	while (queue_take(queue, &event, &arena))
 		free(arena);
-	free(queue->first);
-	*queue = (struct queue){0};
+	while (queue->spares)
+		free(block_new(queue));
 }

@@ -14,6 +14,8 @@ struct queue_block;
 /* Zeroed: empty. */
 struct queue {
 	struct queue_block *first, *last;
+	struct queue_block *spare; /* empty */
+	unsigned spares;
 };
 
 /* Copies `size` bytes of an event, at most a union event's; takes over `arena`, which its strings lie
