@@ -127,19 +127,18 @@ static bool advance(struct segment *segment, __u32 *next, __u8 *lost)
 
 /* -- reading ---------------------------------------------------------------------------------- */
 
-/* The place in the window is kept in the map, not here: the verifier follows a number on the stack
- * through every step, and does not come to an end. */
+/* The places in the packet and in the window are kept in the map, not here: the verifier follows a
+ * number on the stack through every step. */
 struct reading {
 	struct __sk_buff *skb;
 	struct wire *wire;
-	__u32 from, end; /* offsets in the packet */
 	__u8 window[WIRE_WINDOW];
 };
 
-/* Bytes that may be looked at, from `from` on; false: there are none. */
+/* Bytes that may be looked at, from side->from on; false: there are none. */
 static __always_inline bool look(struct reading *r, struct wire_side *side, __u32 wanted)
 {
-	__u32 n = r->end - r->from;
+	__u32 n = side->end - side->from;
 	__u32 more;
 
 	if (wanted < n)
@@ -148,11 +147,11 @@ static __always_inline bool look(struct reading *r, struct wire_side *side, __u3
 		n = WIRE_WINDOW;
 	more = n - 1; /* the verifier of 6.1 believes neither "not 0" nor "n > 0" of a size */
 	barrier_var(more);
-	if (more >= WIRE_WINDOW || bpf_skb_load_bytes(r->skb, r->from, r->window, more + 1))
+	if (more >= WIRE_WINDOW || bpf_skb_load_bytes(r->skb, side->from, r->window, more + 1))
 		return false;
 	side->at = 0;
 	side->window_end = (__u8)n;
-	r->from += n;
+	side->from += n;
 	return true;
 }
 
@@ -160,13 +159,13 @@ static __always_inline void skip(struct reading *r, struct wire_side *side)
 {
 	__u32 n;
 
-	r->from -= (__u8)(side->window_end - side->at);
+	side->from -= (__u8)(side->window_end - side->at);
 	side->at = side->window_end = 0;
-	n = r->end - r->from;
+	n = side->end - side->from;
 	if (side->left < n)
 		n = side->left;
 	wire_skipped(side, n);
-	r->from += n;
+	side->from += n;
 }
 
 GLOBAL int wire_client_byte(struct wire *wire, __u8 byte)
@@ -189,7 +188,7 @@ static __always_inline long read_step(struct reading *r, struct wire_side *side,
 	__u32 wanted;
 	__u8 byte;
 
-	if (side->state >= WIRE_OVER || (side->at >= side->window_end && r->from >= r->end))
+	if (side->state >= WIRE_OVER || (side->at >= side->window_end && side->from >= side->end))
 		return 1;
 	wanted = wire_wants(side, is_client);
 	if (!wanted) {
@@ -224,16 +223,16 @@ static void read_all(
 	struct reading r = {
 		.skb = skb,
 		.wire = wire,
-		.from = segment->payload,
-		.end = segment->payload + segment->length,
 	};
 
+	side->from = segment->payload;
+	side->end = segment->payload + segment->length;
 	side->at = side->window_end = 0;
 	if (is_client)
 		bpf_loop(STEPS_MOST, read_client, &r, 0);
 	else
 		bpf_loop(STEPS_MOST, read_server, &r, 0);
-	if (r.from < r.end || side->at < side->window_end)
+	if (side->from < side->end || side->at < side->window_end)
 		wire_lost(side); /* stopped early: what follows can't be told */
 }
 

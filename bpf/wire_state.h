@@ -59,6 +59,7 @@ struct wire_side {
 	__u8 at, window_end; /* the kernel's place in what it looks at */
 	__u8 unused;
 	__u8 head[8];
+	__u32 from, end; /* … in the packet: offsets */
 };
 
 struct wire {
