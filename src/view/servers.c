@@ -204,8 +204,9 @@ static void print_instance(
 	for (size_t o = 0; o < i->orphan_count && o < ORPHANS_MOST; o++)
 		print_orphan(c, s, &i->orphans[o]);
 	if (i->orphan_count > ORPHANS_MOST)
-		fprintf(c->out, "    … and %zu more orphan slots\n",
-			i->orphan_count - ORPHANS_MOST);
+		fprintf(c->out, "    %sand %zu more orphan slot%s\n", c->ascii ? "" : "… ",
+			i->orphan_count - ORPHANS_MOST,
+			i->orphan_count - ORPHANS_MOST == 1 ? "" : "s");
 	print_remotes(c, i);
 }
 

@@ -191,7 +191,8 @@ static void print_groups(const struct view_context *c, const struct snapshot *s)
 			text_process(c, &row->processes[i]);
 	}
 	if (s->groups_hidden)
-		fprintf(c->out, "        … and %zu more (--rows 0 shows all)\n", s->groups_hidden);
+		fprintf(c->out, "        %sand %zu more (--rows 0 shows all)\n",
+			c->ascii ? "" : "… ", s->groups_hidden);
 }
 
 /* "node-postgres (node_modules/pg 8.16.3); scripts/seed.js:2: new Pool(...); never disconnects" */

@@ -30,8 +30,8 @@ VIEWS = {
 }
 
 
-def replay(recording, *args):
-    environment = {**os.environ, "LC_ALL": "C.UTF-8", "TZ": "Asia/Tokyo"}
+def replay(recording, *args, **settings):
+    environment = {**os.environ, "LC_ALL": "C.UTF-8", "TZ": "Asia/Tokyo", **settings}
     return subprocess.run([BINARY, "--replay", str(recording), *args], capture_output=True,
                           env=environment, check=False, timeout=60)
 
@@ -83,6 +83,13 @@ def test_no_foreign_byte_reaches_the_terminal():
         out = replay(HERE / "hostile" / "recording.ndjson", *args).stdout
         assert not set(out) & (set(range(32)) - {10}), "control characters"
         assert "\u202e" not in out.decode("utf-8")
+
+
+@pytest.mark.parametrize("case", sorted(set(CASES) - {"hostile"}))     # its names are nobody's ASCII
+def test_where_there_is_only_ascii_nothing_else_is_written(case):
+    for args in ([], ["-v"], ["-r", "1"], ["-o", "lines"], ["--explain", "p"], ["--kill-plan"]):
+        run = replay(HERE / case / "recording.ndjson", "--older", "1s", *args, LC_ALL="C")
+        assert run.stdout.isascii() and run.stdout, args
 
 
 def test_every_torn_end_is_told(tmp_path):

@@ -257,6 +257,7 @@ static void test_the_format_is_the_client_s_choice(void **state)
 		EXPOSITION_OPENMETRICS);
 	assert_int_equal(exposition_choose("text/plain, application/openmetrics-text; q=0.5"), EXPOSITION_CLASSIC);
 	assert_int_equal(exposition_choose("application/openmetrics-text;q=0"), EXPOSITION_CLASSIC);
+	assert_int_equal(exposition_choose("text/plain;q=0.5, application/openmetrics-text;q=0.5"), EXPOSITION_OPENMETRICS);
 }
 
 static void test_where_to_listen(void **state)
