@@ -65,11 +65,6 @@ __hidden bool connection_calls_back(struct sock *sk)
 	return tcp && tcp->bpf_sock_ops_cb_flags & BPF_SOCK_OPS_STATE_CB_FLAG;
 }
 
-__hidden bool connection_step(struct connection *conn, enum phase from, enum phase to)
-{
-	return __sync_val_compare_and_swap(&conn->phase, from, to) == from;
-}
-
 static void emit_open(struct sock *sk, struct connection *conn)
 {
 	struct event_open event = {

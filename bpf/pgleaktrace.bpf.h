@@ -96,6 +96,13 @@ struct connection {
 	__u8 terminated; /* 1: the client's last message was Terminate: any ending is a clean one */
 };
 
+/* Has this one taken the step? */
+static __always_inline bool connection_step(
+	struct connection *conn, enum phase from, enum phase to)
+{
+	return __sync_val_compare_and_swap(&conn->phase, from, to) == from;
+}
+
 enum loss {
 	LOSS_RING_FULL,
 	LOSS_LEDGER_FULL,
@@ -117,7 +124,6 @@ void connection_adopt(struct sock *sk, struct task_struct *holder);
 void connection_repair(struct sock *sk, struct connection *conn);
 struct connection *connection_of_packet(struct bpf_sock *sk);
 void connection_speaks(struct bpf_sock *sk, struct connection *conn);
-bool connection_step(struct connection *conn, enum phase from, enum phase to);
 
 /* ending.bpf.c */
 struct ending_how { /* of an established connection */

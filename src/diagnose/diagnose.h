@@ -7,6 +7,7 @@
 
 #include "base/library.h"
 
+/* evidence.c: adds a number by one of its names; is_age: it is in ns. */
 void prove(struct finding *finding, const char *name, __u64 number, bool is_age);
 
 /* budget.c: how many of the group's processes the server can bear; fills finding->budget and its

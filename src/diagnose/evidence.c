@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* evidence.c: what the numbers of the proofs say: one name means the same in every rule. */
+/* evidence.c: the numbers that prove a finding; one name means the same in every rule. */
 #include <string.h>
 
 #include "diagnose/diagnose.h"
@@ -53,4 +53,10 @@ const char *evidence_help(const char *name)
 		if (!strcmp(rows[i].name, name))
 			return rows[i].help;
 	return "";
+}
+
+void prove(struct finding *f, const char *name, __u64 number, bool is_age)
+{
+	if (f->evidence_count < EVIDENCE_MOST)
+		f->evidence[f->evidence_count++] = (struct evidence){name, number, is_age};
 }

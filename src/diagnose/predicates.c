@@ -12,12 +12,6 @@
 
 typedef unsigned long long ull; /* for printf */
 
-void prove(struct finding *f, const char *name, __u64 number, bool is_age)
-{
-	if (f->evidence_count < EVIDENCE_MOST)
-		f->evidence[f->evidence_count++] = (struct evidence){name, number, is_age};
-}
-
 /* Of the abandoned ones, those whose process was killed: it had no chance to close them. */
 static __u64 killed_of(const struct group_row *g)
 {

@@ -103,19 +103,6 @@ static int attach_to_cgroups(struct live *live)
 	return error == -ENOENT ? 0 : error;
 }
 
-struct bpf_link *live_iterate_over(struct bpf_program *program, const struct bpf_map *map)
-{
-	union bpf_iter_link_info info = {.map.map_fd = (__u32)bpf_map__fd(map)};
-	struct bpf_iter_attach_opts opts;
-
-	/* Not LIBBPF_OPTS: libbpf refuses what a compiler may leave in the padding. */
-	memset(&opts, 0, sizeof(opts));
-	opts.sz = sizeof(opts);
-	opts.link_info = &info;
-	opts.link_info_len = sizeof(info);
-	return bpf_program__attach_iter(program, &opts);
-}
-
 int live_attach(struct live *live)
 {
 	struct bpf_program *hooks[] = {live->skel->progs.hook_sock_state,

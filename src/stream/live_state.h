@@ -97,9 +97,11 @@ static inline void live_push_owned(struct live *live, const union event *event, 
 	queue_put(&live->queue, event, sizeof(*event), arena);
 }
 
-/* live_cgroup.c: hangs those that are loaded on the root of cgroup2. -ENOENT: none is mounted. */
+/* live_hang.c: hangs those that are loaded on the root of cgroup2. -ENOENT: none is mounted. */
 int live_attach_to_root(
 	struct bpf_program *const *programs, struct bpf_link **const *links, size_t count);
+/* An iterator's link over what a map holds; NULL with errno. */
+struct bpf_link *live_iterate_over(struct bpf_program *program, const struct bpf_map *map);
 
 /* live_unix.c: before load; after it; EVENT_PLACE for a unix server not told yet. */
 void live_unix_choose(struct pgleaktrace_bpf *skel, enum live_unix mode);
@@ -134,8 +136,6 @@ int live_look(struct live *live);
 /* live_load.c: loads the programs; attaches them; both 0 or -errno. */
 int live_load(struct live *live);
 int live_attach(struct live *live);
-/* An iterator's link over what a map holds; NULL with errno. */
-struct bpf_link *live_iterate_over(struct bpf_program *program, const struct bpf_map *map);
 /* Says in one sentence why it failed, and returns what the exit status is made of. */
 int live_say_why(int error, char *why, size_t size);
 
