@@ -15,7 +15,8 @@
 #include "view/servers.h"
 #include "view/text_rows.h"
 
-#define NAME_LEAST 15 /* columns a script's name gets on the narrowest terminal */
+#define NAME_LEAST   15 /* columns a script's name gets on the narrowest terminal */
+#define NAME_COLUMNS 80 /* that others' names get in a line of their own */
 
 static void print_ports(const struct view_context *c, const struct event_session *session)
 {
@@ -62,7 +63,9 @@ static void print_header(const struct view_context *c, const struct snapshot *s)
 	text_age(duration, sizeof(duration), s->now - s->started);
 	fprintf(c->out, "PostgreSQL connections to port%s ", many ? "s" : "");
 	print_ports(c, s->session);
-	fprintf(c->out, " on %s", s->session && s->session->host ? s->session->host : "this host");
+	fputs(" on ", c->out);
+	prose_name(
+		c, s->session && s->session->host ? s->session->host : "this host", NAME_COLUMNS);
 	if (c->once) {
 		fprintf(c->out, ": %llu open now\n", (unsigned long long)s->counts.open);
 		return;
@@ -174,6 +177,13 @@ static void print_group_name(
 	fputc('\n', c->out);
 }
 
+static void print_wrapper(const struct view_context *c, const char *wrapper)
+{
+	fputs("        started by ", c->out);
+	prose_name(c, wrapper, NAME_COLUMNS);
+	fputc('\n', c->out);
+}
+
 static void print_groups(const struct view_context *c, const struct snapshot *s)
 {
 	bool detail = c->detail || s->group_by == GROUP_PROCESS;
@@ -186,7 +196,7 @@ static void print_groups(const struct view_context *c, const struct snapshot *s)
 		print_cells(c, s, &row->counts);
 		print_group_name(c, s, row);
 		if (detail && row->wrapper)
-			fprintf(c->out, "        started by %s\n", row->wrapper);
+			print_wrapper(c, row->wrapper);
 		for (size_t i = 0; detail && i < row->process_count; i++)
 			text_process(c, &row->processes[i]);
 	}
