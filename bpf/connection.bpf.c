@@ -33,6 +33,15 @@ __u32 sockets_call_back = 0;
  * src/stream/live_load.c. */
 __u32 callbacks_needed = 0;
 
+/* Is the state one of several? To the verifier one question, where each == is a way of its own, which it
+ * would go to the end. */
+#define ONE(state) (1u << (state))
+
+static __always_inline bool is_among(int state, __u32 several)
+{
+	return ONE(state & 31) & several;
+}
+
 /* Inserted: connection_attempt(), connection_adopt(). Deleted: by the kernel with the socket.
  * Read: here and in snapshot.bpf.c. Has no size; when the kernel has no memory for an entry the
  * connection is counted as LOSS_SOCKETS_FULL and adopted by the next snapshot. */
@@ -181,7 +190,7 @@ static void transition_close(
  * in one step, held by the one who closes it. */
 static struct connection *adopt_closing(struct sock *sk, int oldstate)
 {
-	if (oldstate != TCP_ESTABLISHED && oldstate != TCP_CLOSE_WAIT)
+	if (!is_among(oldstate, ONE(TCP_ESTABLISHED) | ONE(TCP_CLOSE_WAIT)))
 		return NULL;
 	connection_adopt(sk, bpf_get_current_task_btf());
 	return connection_of(sk);
@@ -190,7 +199,7 @@ static struct connection *adopt_closing(struct sock *sk, int oldstate)
 /* Between two that matter: FIN_WAIT2; SYN_RECV, when both ends call connect() at once. */
 static bool is_step(int newstate)
 {
-	return newstate == TCP_FIN_WAIT2 || newstate == TCP_SYN_RECV;
+	return is_among(newstate, ONE(TCP_FIN_WAIT2) | ONE(TCP_SYN_RECV));
 }
 
 /* Out of any state but these two: that proves it was established. After a Terminate the server's FIN
@@ -199,7 +208,7 @@ static void moves(struct sock *sk, struct connection *conn, int oldstate, int ne
 {
 	struct ending_how how = {.manner = MANNER_FIN};
 
-	if ((oldstate == TCP_SYN_SENT || oldstate == TCP_SYN_RECV) && newstate == TCP_CLOSE) {
+	if (is_among(oldstate, ONE(TCP_SYN_SENT) | ONE(TCP_SYN_RECV)) && newstate == TCP_CLOSE) {
 		connect_failed(sk, conn);
 		return;
 	}
@@ -236,7 +245,7 @@ __hidden void connection_transition(struct sock *sk, int oldstate, int newstate)
 	if (is_step(newstate))
 		return;
 	conn = connection_of(sk);
-	if (!conn && (newstate == TCP_FIN_WAIT1 || newstate == TCP_LAST_ACK))
+	if (!conn && is_among(newstate, ONE(TCP_FIN_WAIT1) | ONE(TCP_LAST_ACK)))
 		conn = adopt_closing(sk, oldstate);
 	if (conn && conn->phase != PHASE_ENDED)
 		moves(sk, conn, oldstate, newstate);
@@ -280,7 +289,8 @@ __hidden void connection_adopt(struct sock *sk, struct task_struct *holder)
 	struct totals *totals;
 
 	if (!adopting || conn ||
-		(state != TCP_ESTABLISHED && state != TCP_SYN_SENT && state != TCP_CLOSE_WAIT))
+		!is_among(state,
+			ONE(TCP_ESTABLISHED) | ONE(TCP_SYN_SENT) | ONE(TCP_CLOSE_WAIT)))
 		return;
 	if (!scope_has(holder))
 		return;

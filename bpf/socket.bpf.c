@@ -28,11 +28,24 @@ __hidden bool connection_watched(struct sock *sk)
 	return port_watched(bpf_ntohs(sk->__sk_common.skc_dport));
 }
 
-static void map_address(__u8 *to, __be32 v4)
+/* An IPv4 address as mapped into IPv6, what both families are written as. Word by word: so that to the
+ * verifier it is the same whichever it was. */
+static void write_address(
+	struct sock *sk, __u8 *to, __be32 v4, const struct in6_addr *v6)
 {
-	__builtin_memset(to, 0, 10);
-	to[10] = to[11] = 0xff;
-	__builtin_memcpy(to + 12, &v4, sizeof(v4));
+	__u32 a = 0, b = 0, c = bpf_htonl(0xffff), d = v4;
+	__u32 *words = (void *)to;
+
+	if (sk->__sk_common.skc_family != AF_INET) {
+		a = v6->in6_u.u6_addr32[0];
+		b = v6->in6_u.u6_addr32[1];
+		c = v6->in6_u.u6_addr32[2];
+		d = v6->in6_u.u6_addr32[3];
+	}
+	words[0] = a;
+	words[1] = b;
+	words[2] = c;
+	words[3] = d;
 }
 
 /* AF_INET for a v4-mapped address too: that is what it is on the wire. */
@@ -47,10 +60,7 @@ __hidden __u16 address_family(const __u8 *a)
 /* The other end. */
 __hidden void connection_remote(struct sock *sk, __u8 *address, __u16 *port)
 {
-	if (sk->__sk_common.skc_family == AF_INET)
-		map_address(address, sk->__sk_common.skc_daddr);
-	else
-		bpf_core_read(address, 16, &sk->__sk_common.skc_v6_daddr);
+	write_address(sk, address, sk->__sk_common.skc_daddr, &sk->__sk_common.skc_v6_daddr);
 	*port = bpf_ntohs(sk->__sk_common.skc_dport);
 }
 
@@ -66,9 +76,7 @@ __hidden void connection_local(struct sock *sk, __u8 *address, __u16 *port)
 {
 	struct tcp_sock *tcp = bpf_skc_to_tcp_sock(sk);
 
-	if (sk->__sk_common.skc_family == AF_INET)
-		map_address(address, sk->__sk_common.skc_rcv_saddr);
-	else
-		bpf_core_read(address, 16, &sk->__sk_common.skc_v6_rcv_saddr);
+	write_address(
+		sk, address, sk->__sk_common.skc_rcv_saddr, &sk->__sk_common.skc_v6_rcv_saddr);
 	*port = tcp ? bpf_ntohs(tcp->inet_conn.icsk_inet.inet_sport) : 0;
 }
