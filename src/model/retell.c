@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * retell.c: what is believed, told again as events: who the processes are, the connections that are
- * known, how each ended, the books.
+ * known, how each ended, the books. A copy has the servers' side too, which each look tells anew.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -194,6 +194,11 @@ void model_retell(const struct model *model, model_tell *each, void *data)
 	}
 	tell_open(&t);
 	tell_snapshot(&t);
+	if (model->command.pid) {
+		memset(&event, 0, sizeof(event));
+		event.command = model->command;
+		tell(&t, &event, EVENT_COMMAND, model->command.head.time);
+	}
 	if (model->stop) {
 		memset(&event, 0, sizeof(event));
 		event.stop.reason = model->stop;
@@ -223,6 +228,31 @@ static void believe(void *copy, const union event *event)
 	model_apply(copy, event);
 }
 
+/* What the looks found of it, which no event of an ended one tells. */
+static void looks_copy(struct connection *to, const struct connection *from)
+{
+	to->last_traffic = from->last_traffic;
+	if (!from->told)
+		return;
+	to->told = xcalloc(1, sizeof(*to->told));
+	*to->told = *from->told;
+}
+
+/* The ended are in the same order, the open have their cookie. */
+static void connections_copy(struct model *copy, const struct model *model)
+{
+	struct connection *to = copy->ended_first, *c, *next;
+	const struct connection *from = model->ended_first;
+
+	for (; from && to; from = from->next_ended, to = to->next_ended)
+		looks_copy(to, from);
+	HASH_ITER (hh, model->connections, c, next) {
+		to = c->ended_at ? NULL : connection_get(copy, c->cookie);
+		if (to)
+			looks_copy(to, c);
+	}
+}
+
 struct model *model_copy(const struct model *model)
 {
 	struct model *copy = model_new();
@@ -238,5 +268,8 @@ struct model *model_copy(const struct model *model)
 		same->busy_peak = crowd->busy_peak;
 	}
 	copy->forgotten = model->forgotten;
+	copy->snapshots = model->snapshots;
+	connections_copy(copy, model);
+	servers_copy(copy, model);
 	return copy;
 }

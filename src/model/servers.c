@@ -209,3 +209,50 @@ void servers_free(struct model *model)
 		free(home);
 	}
 }
+
+static void backends_copy(struct backend **to, const struct backend *from, size_t count)
+{
+	*to = xcalloc(count + 1, sizeof(**to));
+	for (size_t i = 0; i < count; i++) {
+		struct event_backend *e = &(*to)[i].event;
+
+		(*to)[i] = from[i];
+		(*to)[i].arena = texts_keep(
+			(const char **const[]){&e->user, &e->database, &e->activity, NULL});
+	}
+}
+
+static struct instance *instance_copy(const struct instance *from)
+{
+	struct instance *to = xcalloc(1, sizeof(*to));
+	struct event_server *facts = &to->facts;
+
+	*to = *from;
+	to->arena = texts_keep((const char **const[]){&facts->limit_source, &facts->data_directory,
+		&facts->program, &facts->container, NULL});
+	to->listeners = xcalloc(from->listener_count + 1, sizeof(*to->listeners));
+	if (from->listener_count)
+		memcpy(to->listeners, from->listeners,
+			from->listener_count * sizeof(*to->listeners));
+	backends_copy(&to->backends, from->backends, from->backend_count);
+	backends_copy(&to->before, from->before, from->before_count);
+	return to;
+}
+
+void servers_copy(struct model *to, const struct model *from)
+{
+	struct instance *instance, *next;
+	struct home *home, *next_home;
+
+	HASH_ITER (hh, from->instances, instance, next) {
+		struct instance *copy = instance_copy(instance);
+
+		HASH_ADD(hh, to->instances, key, sizeof(copy->key), copy);
+	}
+	HASH_ITER (hh, from->homes, home, next_home) {
+		struct home *copy = xcalloc(1, sizeof(*copy));
+
+		*copy = *home;
+		HASH_ADD(hh, to->homes, key, sizeof(copy->key), copy);
+	}
+}

@@ -253,6 +253,7 @@ bool backend_is_orphan(const struct model *model, const struct backend *backend)
 void servers_begin(struct model *model);
 void servers_end(struct model *model, __u64 time);
 void servers_free(struct model *model);
+void servers_copy(struct model *to, const struct model *from); /* which has none yet */
 /* The server behind a key, by what was joined, else by who listens there; NULL: none found. */
 struct instance *state_instance(const struct model *model, const struct server_key *key);
 bool backend_takes_slot(const struct instance *instance, const struct backend *backend);

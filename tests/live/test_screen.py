@@ -42,6 +42,13 @@ def test_a_leaking_script_is_seen_as_it_leaks(small, tmp_path):
             with open(f"/proc/{backend}/cmdline", encoding="ascii") as title:
                 assert title.read().startswith("postgres: ")
             terminal.until(f"backend {backend}, user postgres, database postgres, application screen")
+            terminal.press("p")             # what is looked at stays, the server's side too
+            terminal.until("PAUSED")
+            terminal.press("+")             # asks the model that was kept
+            paused = terminal.until("IDLE>2s")
+            assert "12/20 slots, 3 reserved" in paused and f"backend {backend}, user postgres" in paused
+            terminal.press("-", "p")
+            terminal.gone("PAUSED")
             leaky.finish()
         terminal.until("0/20 slots")
         terminal.until(lambda screen: re.search(r"leaky.py +1 +0 .* abandoned", screen))
