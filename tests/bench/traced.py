@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What being watched costs a program: the same work without a tracer and with each, in turns."""
 
-import os
 import subprocess
 import sys
 
