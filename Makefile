@@ -322,4 +322,4 @@ deb: dist
 clean:
 	rm -rf $(BUILD)
 
--include $(OBJECTS:.o=.d) $(FILLERS:.o=.d) $(BPF:.o=.d) $(UNITS:$(BUILD)/unit/%=$(BUILD)/tests/unit/%.d) $(TOOLS:=.d) $(wildcard $(BUILD)/fuzz/*/*.d $(BUILD)/fuzz/*/*/*.d)
+-include $(OBJECTS:.o=.d) $(FILLERS:.o=.d) $(BPF:.o=.d) $(LOOK:.o=.d) $(UNITS:$(BUILD)/unit/%=$(BUILD)/tests/unit/%.d) $(TOOLS:=.d) $(wildcard $(BUILD)/fuzz/*/*.d $(BUILD)/fuzz/*/*/*.d)

@@ -9,17 +9,6 @@
 /* Length of one jiffy in ns, 1e9 / CONFIG_HZ; measured by src/stream/live_load.c before load. */
 const volatile __u64 tick_ns = 4000000;
 
-/* NULL: it is no socket's. */
-__hidden struct sock *descriptor_socket(struct file *file)
-{
-	struct socket *socket;
-
-	if (!file)
-		return NULL;
-	socket = bpf_sock_from_file(file);
-	return socket ? socket->sk : NULL;
-}
-
 __hidden bool descriptor_is_tcp(struct sock *sk)
 {
 	if (sk->__sk_common.skc_family != AF_INET && sk->__sk_common.skc_family != AF_INET6)

@@ -171,7 +171,14 @@ struct ends { /* of a TCP connection */
 	__u32 netns;
 };
 
-struct sock *descriptor_socket(struct file *file);
+/* NULL: it is no socket's. Inline: nearly every descriptor of the host ends here. */
+static __always_inline struct sock *descriptor_socket(struct file *file)
+{
+	struct socket *socket = file ? bpf_sock_from_file(file) : NULL;
+
+	return socket ? socket->sk : NULL;
+}
+
 bool descriptor_is_tcp(struct sock *sk);
 bool descriptor_is_clients(struct sock *sk);
 void descriptor_ends(struct ends *ends, struct sock *sk, struct tcp_sock *tcp);
