@@ -6,7 +6,7 @@
 #include "pgleaktrace.bpf.h"
 #include "unix.bpf.h"
 
-/* Length of one jiffy in ns, 1e9 / CONFIG_HZ; measured by src/stream/live_load.c before load. */
+/* Length of one jiffy in ns, 1e9 / CONFIG_HZ; told by live_tick() of src/stream before load. */
 const volatile __u64 tick_ns = 4000000;
 
 __hidden bool descriptor_is_tcp(struct sock *sk)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 /*
  * hooks.bpf.c: every place where the kernel calls us, and nothing else. What happens there is in
- * the file named after the noun. The iterators' entries stand in snapshot.bpf.c.
+ * the file named after the noun. The iterators' entries stand in snapshot.bpf.c,
+ * unix_snapshot.bpf.c and look.bpf.c.
  */
 #include "pgleaktrace.bpf.h"
 #include "unix.bpf.h"

@@ -83,7 +83,7 @@ struct socket { /* snapshot.bpf.c, unix_exit.bpf.c */
 struct srcu_struct { /* pgleaktrace.bpf.h: only whether it has one */
 	__u8 srcu_reader_flavor;
 };
-struct file; /* snapshot.bpf.c: only handed on to bpf_sock_from_file() */
+struct file;
 
 struct qstr { /* path.bpf.c */
 	const unsigned char *name;

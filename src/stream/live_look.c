@@ -209,9 +209,8 @@ static void adopt(struct look *look, const struct event_socket *socket)
 	}
 	push_open(look->live, socket);
 	totals->adopted++;
-	totals->peak++;
 	if (socket->open) {
-		totals->open++;
+		totals->peak = ++totals->open;
 		return;
 	}
 	push_hung_up(look->live, socket);

@@ -5,6 +5,9 @@ Truth is what the tools say they did, what their server accepted, and /proc. Eve
 row is compared: what a test does not name must be zero.
 """
 
+import contextlib
+import os
+import socket
 import subprocess
 
 import pytest
@@ -383,6 +386,20 @@ def test_hung_up_before_the_tracer(port, once):
         odd.said()
         report = first_look(port, once)
         expect(report.process(odd.pid), adopted=1, hung_up=1, fd_leak=1)
+
+
+def test_a_look_s_peak_is_what_it_saw_open(port):
+    """What was hung up before holds no slot: it was not open together with what is."""
+    with socket.create_server((LOCAL, port)) as server, contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(socket.create_connection((LOCAL, port))) for _ in range(3)]
+        ends = [stack.enter_context(server.accept()[0]) for _ in clients]
+        for client, end in zip(clients[:2], ends):
+            end.close()
+            assert client.recv(1) == b""
+        report = first_look(port, once=True)
+        mine = report.process(os.getpid())
+        expect(mine, adopted=3, open=1, hung_up=2, fd_leak=2)
+        assert mine["peak"] == 1
 
 
 def test_hung_up_and_let_go(port):
