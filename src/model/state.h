@@ -45,6 +45,7 @@ struct told {
 };
 
 struct connection {
+	UT_hash_handle hh; /* next to its key */
 	__u64 cookie;
 	struct ledger_key ledger;
 	__u64 opened_at, ended_at;
@@ -66,7 +67,6 @@ struct connection {
 	size_t holder_count;
 	struct connection *next_ended; /* in the order of ending */
 	bool current;                  /* reachable by its cookie: a socket may connect again */
-	UT_hash_handle hh;
 };
 
 /* The books of one process image with one server. */
