@@ -317,7 +317,10 @@ __hidden void connection_adopt(struct sock *sk, struct task_struct *holder)
 		return;
 	conn->opened_at = bpf_ktime_get_boot_ns();
 	__sync_fetch_and_add(&totals->adopted, 1);
-	ledger_raise_open(totals);
+	if (state == TCP_CLOSE_WAIT) /* until connection_repair(): together with nobody */
+		__sync_fetch_and_add(&totals->open, 1);
+	else
+		ledger_raise_open(totals);
 	emit_open(sk, conn);
 }
 

@@ -106,6 +106,8 @@ static void tcp_client_end(
 	if (!conn && adopting && !is_server_end(sk)) {
 		connection_adopt(sk, task);
 		conn = connection_of(sk);
+		if (conn) /* hung up before: told before the next one is open */
+			connection_repair(sk, conn);
 	}
 	if (!conn || conn->phase == PHASE_ENDED || conn->phase == PHASE_NONE)
 		return;

@@ -383,7 +383,10 @@ __hidden void unix_adopt(struct sock *sk, struct sock *server_end, struct task_s
 			__sync_fetch_and_add(&totals->attempted, 1);
 			__sync_fetch_and_add(&totals->opened, 1);
 		}
-		ledger_raise_open(totals);
+		if (unix_state(server_end) == TCP_CLOSE) /* until it is settled: together with nobody */
+			__sync_fetch_and_add(&totals->open, 1);
+		else
+			ledger_raise_open(totals);
 	}
 	emit_open(conn);
 }

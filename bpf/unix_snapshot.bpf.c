@@ -30,12 +30,11 @@ static void backend_seen(struct task_struct *task, struct sock *client_end)
 static __noinline void client_found(
 	struct sock *sk, struct sock *server_end, struct task_struct *task)
 {
-	struct unix_connection *conn = unix_find(bpf_get_socket_cookie(sk));
+	__u64 cookie = bpf_get_socket_cookie(sk);
 
-	if (conn)
-		unix_settle(conn->cookie, address_of(sk));
-	else
+	if (!unix_find(cookie))
 		unix_adopt(sk, server_end, task);
+	unix_settle(cookie, address_of(sk));
 }
 
 static __noinline void client_seen(

@@ -104,7 +104,7 @@ struct totals {
 	__u64 unknown;	 /* end not seen; found missing by a reconcile */
 	__s64 open;	 /* now */
 	__s64 held;	 /* ended by the server, descriptor still held by a client: the fd leak */
-	__s64 peak;	 /* most open at once */
+	__s64 peak;	 /* most open at once, those refused in the end too */
 };
 
 /* How a connection ended; DESIGN §4 "the books balance": each ends exactly one way. */

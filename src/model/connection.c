@@ -50,9 +50,19 @@ static void connection_supersede(struct model *model, struct connection *old)
 	old->current = false;
 }
 
+/* It is open together with the others that were seen open. */
+static void connection_count(struct model *model, struct connection *conn)
+{
+	if (conn->counted)
+		return;
+	conn->counted = true;
+	crowds_change(model, &conn->ledger, 1);
+}
+
 static void apply_end_at(struct model *model, struct connection *conn, __u64 time)
 {
-	crowds_change(model, &conn->ledger, -1);
+	if (conn->counted)
+		crowds_change(model, &conn->ledger, -1);
 	conn->ended_at = time;
 	if (model->ended_last)
 		model->ended_last->next_ended = conn;
@@ -80,10 +90,10 @@ static struct connection *connection_add(
 	conn->opened_at = opened_at;
 	conn->current = true;
 	HASH_ADD(hh, model->connections, cookie, sizeof(conn->cookie), conn);
-	crowds_change(model, ledger, 1);
 	return conn;
 }
 
+/* One that was there before us may have been hung up before: whether it is open, the look says. */
 void apply_open(struct model *model, const struct event_open *e)
 {
 	struct connection *conn = connection_add(model, e->cookie, &e->ledger, e->head.time);
@@ -95,6 +105,8 @@ void apply_open(struct model *model, const struct event_open *e)
 	conn->tid = e->tid;
 	memcpy(conn->comm, e->comm, sizeof(conn->comm));
 	conn->comm[EVENT_COMM - 1] = 0;
+	if (conn->attribution == ATTRIBUTION_CONNECT)
+		connection_count(model, conn);
 }
 
 void apply_end(struct model *model, const struct event_end *e)
@@ -106,6 +118,7 @@ void apply_end(struct model *model, const struct event_end *e)
 			return;
 		conn = connection_add(model, e->cookie, &e->ledger, e->opened_at);
 		conn->attribution = ATTRIBUTION_CONNECT;
+		connection_count(model, conn);
 	}
 	conn->ending = (enum ending)e->ending;
 	conn->manner = (enum manner)e->manner;
@@ -174,6 +187,8 @@ void apply_socket(struct model *model, const struct event_socket *e)
 	}
 	if (!conn || (conn->ended_at && !conn->held))
 		return;
+	if (e->open && !conn->ended_at)
+		connection_count(model, conn);
 	conn->local_port = e->local_port;
 	memcpy(conn->local, e->local, sizeof(conn->local));
 	conn->sent = e->sent;

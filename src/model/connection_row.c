@@ -41,19 +41,11 @@ static void connection_row_told(
 		row->activity = told->activity;
 }
 
-/* An adopted connection is as old as the backend that was forked for it. */
-static __u64 born(const struct connection *c)
-{
-	if (c->attribution != ATTRIBUTION_CONNECT && c->told &&
-		c->told->backend.start < c->opened_at)
-		return c->told->backend.start;
-	return c->opened_at;
-}
-
 void connection_row_fill(
 	struct connection_row *row, const struct connection *c, const struct model *model)
 {
-	__u64 opened = born(c), active = c->last_traffic > opened ? c->last_traffic : opened;
+	__u64 opened = connection_born(c);
+	__u64 active = c->last_traffic > opened ? c->last_traffic : opened;
 	__u64 end = c->ended_at ? c->ended_at : model->now;
 
 	*row = (struct connection_row){

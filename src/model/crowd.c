@@ -104,6 +104,17 @@ void crowds_sweep(struct model *model)
 	}
 }
 
+void crowds_copy(struct model *to, const struct model *from)
+{
+	struct crowd *crowd, *next, *same;
+
+	HASH_ITER (hh, from->crowds, crowd, next) {
+		same = crowd_get(to, crowd->name, crowd->length);
+		same->peak = crowd->peak;
+		same->busy_peak = crowd->busy_peak;
+	}
+}
+
 void crowds_free(struct model *model)
 {
 	struct crowd *crowd, *next;

@@ -93,7 +93,8 @@ const struct count_field count_fields[] = {
 	{"failed", "FAILED", "connect() that never reached a server", get_failed, false, true},
 	{"fd_leak", "FD LEAK", "ended by the server, descriptor never closed", get_fd_leak, false,
 		false},
-	{"peak", "PEAK", "most open at once", get_peak, false, true},
+	{"peak", "PEAK", "most open at once; one that is refused counts while it lasts", get_peak,
+		false, true},
 };
 const size_t count_field_count = sizeof(count_fields) / sizeof(count_fields[0]);
 

@@ -256,17 +256,10 @@ static void connections_copy(struct model *copy, const struct model *model)
 struct model *model_copy(const struct model *model)
 {
 	struct model *copy = model_new();
-	struct crowd *crowd, *next, *same;
 
 	copy->keep_all = model->keep_all;
 	model_retell(model, believe, copy);
-	HASH_ITER (hh, model->crowds, crowd, next) {
-		HASH_FIND(hh, copy->crowds, crowd->name, crowd->length, same);
-		if (!same)
-			continue;
-		same->peak = crowd->peak;
-		same->busy_peak = crowd->busy_peak;
-	}
+	crowds_copy(copy, model);
 	copy->forgotten = model->forgotten;
 	copy->snapshots = model->snapshots;
 	connections_copy(copy, model);

@@ -255,8 +255,9 @@ static void fill_open(struct filling *rows, size_t count, const struct ledger *l
 
 static void fill_age(struct series_row *row, const struct connection *conn, __u64 now, __u64 older)
 {
-	__u64 active = conn->last_traffic > conn->opened_at ? conn->last_traffic : conn->opened_at;
-	__u64 age = now > conn->opened_at ? now - conn->opened_at : 0;
+	__u64 opened = connection_born(conn);
+	__u64 active = conn->last_traffic > opened ? conn->last_traffic : opened;
+	__u64 age = now > opened ? now - opened : 0;
 
 	if (conn->ended_at)
 		return;

@@ -67,6 +67,7 @@ struct connection {
 	size_t holder_count;
 	struct connection *next_ended; /* in the order of ending */
 	bool current;                  /* reachable by its cookie: a socket may connect again */
+	bool counted;                  /* in its crowds: it was seen open */
 };
 
 /* The books of one process image with one server. */
@@ -223,6 +224,8 @@ void crowds_change(struct model *model, const struct ledger_key *key, __s64 by);
 const struct crowd *crowd_of_script(const struct model *model, const char *script);
 const struct crowd *crowd_of_server(const struct model *model, const struct server_key *key);
 void crowds_sweep(struct model *model); /* those that nobody names any more go */
+/* The most that were open at once, into a model that believes the same. */
+void crowds_copy(struct model *to, const struct model *from);
 void crowds_free(struct model *model);
 
 /* place.c: the path of a unix server; NULL: TCP, or not told yet. */
@@ -236,6 +239,15 @@ void series_lifetime(struct model *model, const struct connection *conn, __u64 e
 void series_sweep(struct model *model); /* a snapshot has ended: the long gone are dropped */
 void series_free(struct model *model);
 void series_gather(struct snapshot *to, const struct model *model, __u64 older);
+
+/* An adopted connection is as old as the backend that was forked for it. */
+static inline __u64 connection_born(const struct connection *conn)
+{
+	if (conn->attribution != ATTRIBUTION_CONNECT && conn->told &&
+		conn->told->backend.start < conn->opened_at)
+		return conn->told->backend.start;
+	return conn->opened_at;
+}
 
 /* connection.c: `connection_get` finds the current one of a cookie, or NULL. */
 struct connection *connection_get(const struct model *model, __u64 cookie);

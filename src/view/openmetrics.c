@@ -275,7 +275,8 @@ static const struct family families[] = {
 		"Connections that the server ended and whose descriptor a client still holds.",
 		write_counts, "fd_leak"},
 	{"connections_oldest_seconds", GAUGE, "seconds",
-		"Age of the oldest open connection; one found open at the start is older.",
+		"Age of the oldest open connection; one found open at the start: of its backend, "
+		"or since then.",
 		write_counts, "oldest"},
 	{"connections_adopted", COUNTER, NULL, "Connections found open at the start.", write_counts,
 		"adopted"},

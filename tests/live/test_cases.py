@@ -136,12 +136,12 @@ def test_adopted_500(sink, port):
         expect(report.process(leaker.pid), adopted=500, abandoned=500)
 
 
-def first_look(port, once):
+def first_look(port, once, unix=False):
     """What a watch adopts, or --once, which has programs of its own."""
     if once:
-        with Tracer(port, "--once", armed=False) as tracer:
+        with Tracer(port, "--once", armed=False, unix=unix) as tracer:
             return tracer.report()
-    with Tracer(port) as tracer:
+    with Tracer(port, unix=unix) as tracer:
         return tracer.stop()
 
 
@@ -388,18 +388,26 @@ def test_hung_up_before_the_tracer(port, once):
         expect(report.process(odd.pid), adopted=1, hung_up=1, fd_leak=1)
 
 
-def test_a_look_s_peak_is_what_it_saw_open(port):
+@pytest.mark.parametrize("once", [False, True])
+@pytest.mark.parametrize("still", [0, 1])
+@pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_UNIX])
+def test_a_peak_is_what_was_seen_open(port, tmp_path, family, still, once):
     """What was hung up before holds no slot: it was not open together with what is."""
-    with socket.create_server((LOCAL, port)) as server, contextlib.ExitStack() as stack:
-        clients = [stack.enter_context(socket.create_connection((LOCAL, port))) for _ in range(3)]
+    address = (LOCAL, port) if family == socket.AF_INET else str(tmp_path / f".s.PGSQL.{port}")
+    with socket.socket(family) as server, contextlib.ExitStack() as stack:
+        server.bind(address)
+        server.listen()
+        clients = [stack.enter_context(socket.socket(family)) for _ in range(3)]
+        for client in clients:
+            client.connect(address)
         ends = [stack.enter_context(server.accept()[0]) for _ in clients]
-        for client, end in zip(clients[:2], ends):
+        for client, end in list(zip(clients, ends))[still:]:
             end.close()
             assert client.recv(1) == b""
-        report = first_look(port, once=True)
+        report = first_look(port, once, family == socket.AF_UNIX)
         mine = report.process(os.getpid())
-        expect(mine, adopted=3, open=1, hung_up=2, fd_leak=2)
-        assert mine["peak"] == 1
+        expect(mine, adopted=3, open=still, hung_up=3 - still, fd_leak=3 - still)
+        assert all(row["peak"] == row["open"] for row in (mine, *report.scripts, *report.servers))
 
 
 def test_hung_up_and_let_go(port):
