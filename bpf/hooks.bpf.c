@@ -13,12 +13,12 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(hook_sock_state, struct sock *sk, int oldstate, int newstate)
 {
-	if (!connection_watched(sk) || connection_calls_back(sk))
+	if (!connection_watched(sk) || transition_calls_back(sk))
 		return 0;
 	if (oldstate == TCP_CLOSE && newstate == TCP_SYN_SENT)
-		connection_attempt(sk, connection_cookie(sk));
+		transition_attempt(sk, connection_cookie(sk));
 	else
-		connection_transition(sk, oldstate, newstate);
+		transition_told(sk, oldstate, newstate);
 	return 0;
 }
 
@@ -49,10 +49,10 @@ int hook_socket(struct bpf_sock_ops *ctx)
 	if (!tcp)
 		return 1;
 	if (ctx->op == BPF_SOCK_OPS_STATE_CB && ctx->args[1] != TCP_SYN_SENT) {
-		connection_called_back((struct sock *)tcp, (int)ctx->args[0], (int)ctx->args[1]);
+		transition_called_back((struct sock *)tcp, (int)ctx->args[0], (int)ctx->args[1]);
 		return 1;
 	}
-	connection_attempt((struct sock *)tcp, bpf_get_socket_cookie(ctx));
+	transition_attempt((struct sock *)tcp, bpf_get_socket_cookie(ctx));
 	bpf_sock_ops_cb_flags_set(
 		ctx, (int)ctx->bpf_sock_ops_cb_flags | BPF_SOCK_OPS_STATE_CB_FLAG);
 	return 1;
@@ -64,7 +64,7 @@ SEC("tp_btf/tcp_destroy_sock")
 int BPF_PROG(hook_sock_destroy, struct sock *sk)
 {
 	if (connection_watched(sk))
-		connection_destroyed(sk);
+		transition_destroyed(sk);
 	return 0;
 }
 

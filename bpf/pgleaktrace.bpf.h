@@ -4,8 +4,8 @@
  * it through the functions below (__hidden: verified where they are called, invisible outside).
  *
  *   hooks.bpf.c       every kernel hook, one line each: the table of contents
- *   connection.bpf.c  the life of a connection            owns: connections, adopting,
- *                                                 sockets_call_back, callbacks_needed
+ *   transition.bpf.c  the life of a connection            owns: sockets_call_back, callbacks_needed
+ *   connection.bpf.c  what is kept of it, how it opens    owns: connections, adopting
  *   ending.bpf.c      … and its one end: how, by whom, a refusal or not
  *   socket.bpf.c      what a TCP socket says of itself
  *   ledger.bpf.c      the books per process and server    owns: ledgers, untracked
@@ -96,6 +96,15 @@ struct connection {
 	__u8 terminated; /* 1: the client's last message was Terminate: any ending is a clean one */
 };
 
+/* Is the state one of several? To the verifier one question, where each == is a way of its own, which it
+ * would go to the end. */
+#define ONE(state) (1u << (state))
+
+static __always_inline bool is_among(int state, __u32 several)
+{
+	return ONE(state & 31) & several;
+}
+
 /* Has this one taken the step? */
 static __always_inline bool connection_step(
 	struct connection *conn, enum phase from, enum phase to)
@@ -111,19 +120,23 @@ enum loss {
 	LOSSES
 };
 
-/* connection.bpf.c */
-bool connection_calls_back(struct sock *sk);
-void connection_attempt(struct sock *sk, __u64 cookie);
-void connection_transition(struct sock *sk, int oldstate, int newstate);
-void connection_called_back(struct sock *sk, int oldstate, int newstate);
-void connection_destroyed(struct sock *sk);
-struct connection *connection_of(struct sock *sk);
-extern __u32 adopting;
+/* transition.bpf.c */
 extern __u32 callbacks_needed;
-void connection_adopt(struct sock *sk, struct task_struct *holder);
-void connection_repair(struct sock *sk, struct connection *conn);
+bool transition_calls_back(struct sock *sk);
+void transition_attempt(struct sock *sk, __u64 cookie);
+void transition_told(struct sock *sk, int oldstate, int newstate);
+void transition_called_back(struct sock *sk, int oldstate, int newstate);
+void transition_destroyed(struct sock *sk);
+void transition_missed(struct sock *sk, struct connection *conn);
+
+/* connection.bpf.c */
+extern __u32 adopting;
+struct connection *connection_of(struct sock *sk);
 struct connection *connection_of_packet(struct bpf_sock *sk);
+struct connection *connection_make(struct sock *sk);
+void connection_established(struct sock *sk, struct connection *conn);
 void connection_speaks(struct bpf_sock *sk, struct connection *conn);
+void connection_adopt(struct sock *sk, struct task_struct *holder);
 
 /* ending.bpf.c */
 struct ending_how { /* of an established connection */

@@ -107,7 +107,7 @@ static void tcp_client_end(
 		connection_adopt(sk, task);
 		conn = connection_of(sk);
 		if (conn) /* hung up before: told before the next one is open */
-			connection_repair(sk, conn);
+			transition_missed(sk, conn);
 	}
 	if (!conn || conn->phase == PHASE_ENDED || conn->phase == PHASE_NONE)
 		return;
@@ -165,7 +165,7 @@ int snapshot_sockets(struct bpf_iter__bpf_sk_storage_map *ctx)
 	conn = connection_of(sk); /* not ctx->value: 6.1 lets that only be read */
 	if (!conn || conn->seen == snapshot_pass)
 		return 0;
-	connection_repair(sk, conn);
+	transition_missed(sk, conn);
 	if (conn->phase != PHASE_ENDED && conn->phase != PHASE_NONE)
 		write_socket(ctx->meta->seq, sk, conn);
 	return 0;

@@ -16,10 +16,10 @@ typedef __u64 u64;
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
-struct ns_common { /* process.bpf.c, connection.bpf.c */
+struct ns_common { /* of what is named below */
 	unsigned int inum;
 };
-struct net { /* connection.bpf.c: which network namespace */
+struct net { /* socket.bpf.c and whoever names a server: which network namespace */
 	struct ns_common ns;
 };
 typedef struct {
@@ -34,7 +34,7 @@ struct in6_addr {
 		__u32 u6_addr32[4];
 	} in6_u;
 };
-struct sock_common { /* connection.bpf.c, snapshot.bpf.c, wire.bpf.c */
+struct sock_common { /* socket.bpf.c, descriptor.bpf.c: the two ends; the state: nearly all */
 	__be32 skc_daddr;
 	__be32 skc_rcv_saddr;
 	__be16 skc_dport;
@@ -44,39 +44,38 @@ struct sock_common { /* connection.bpf.c, snapshot.bpf.c, wire.bpf.c */
 	possible_net_t skc_net;
 	struct in6_addr skc_v6_daddr;
 	struct in6_addr skc_v6_rcv_saddr;
-	atomic64_t skc_cookie; /* unix_exit.bpf.c */
+	atomic64_t skc_cookie; /* unix_exit.bpf.c, unix_snapshot.bpf.c */
 };
-struct sock { /* connection.bpf.c: why it died; snapshot.bpf.c: what kind of socket */
+struct sock { /* transition.bpf.c, ending.bpf.c: why it died; descriptor.bpf.c: what kind of socket */
 	struct sock_common __sk_common;
 	int sk_err;
 	u16 sk_protocol;
-	u16 sk_type;
-	unsigned char sk_shutdown; /* snapshot.bpf.c: has the other end of a unix socket closed */
-	struct socket *sk_socket; /* unix.bpf.c: NULL once closed */
+	unsigned char sk_shutdown; /* descriptor.bpf.c, unix_exit.bpf.c: has an end of a unix socket closed */
+	struct socket *sk_socket; /* unix.bpf.h: NULL once closed */
 	struct pid *sk_peer_pid; /* unix_unseen.bpf.c: who called connect() */
 };
-struct inet_sock { /* connection.bpf.c: the local port, still set when skc_num is not */
+struct inet_sock { /* socket.bpf.c: the local port, still set when skc_num is not */
 	struct sock sk;
 	__be16 inet_sport;
 };
-struct inet_bind_bucket { /* snapshot.bpf.c: how its port was taken */
+struct inet_bind_bucket { /* descriptor.bpf.c: how its port was taken */
 	signed char fastreuse;
 };
-struct inet_connection_sock { /* snapshot.bpf.c: time of last receive, jiffies */
+struct inet_connection_sock { /* descriptor.bpf.c: time of last receive, jiffies */
 	struct inet_sock icsk_inet;
 	struct inet_bind_bucket *icsk_bind_hash;
 	struct {
 		__u32 lrcvtime;
 	} icsk_ack;
 };
-struct tcp_sock { /* connection.bpf.c, snapshot.bpf.c: traffic and time of last send, jiffies */
+struct tcp_sock { /* ending.bpf.c, descriptor.bpf.c: traffic and time of last send, jiffies */
 	struct inet_connection_sock inet_conn;
 	u64 bytes_received;
 	u64 bytes_acked;
 	u32 lsndtime;
-	__u8 bpf_sock_ops_cb_flags; /* hooks.bpf.c: which of its callbacks a socket asked for */
+	__u8 bpf_sock_ops_cb_flags; /* transition.bpf.c: which of its callbacks a socket asked for */
 };
-struct socket { /* snapshot.bpf.c, unix_exit.bpf.c */
+struct socket { /* pgleaktrace.bpf.h, unix_exit.bpf.c: of a descriptor */
 	struct sock *sk;
 	struct file *file;
 };
@@ -121,7 +120,7 @@ struct unix_address { /* unix_name.bpf.c: len counts sun_family too */
 	int len;
 	struct sockaddr_un name[1];
 };
-struct unix_sock { /* unix_name.bpf.c, snapshot.bpf.c: `peer` is the other end */
+struct unix_sock { /* unix_name.bpf.c, descriptor.bpf.c, unix.bpf.h: `peer` is the other end */
 	struct sock sk;
 	struct unix_address *addr;
 	struct path path;
@@ -202,7 +201,7 @@ struct cgroup {
 struct css_set {
 	struct cgroup *dfl_cgrp; /* of cgroup2 */
 };
-struct task_struct { /* process.bpf.c, connection.bpf.c, snapshot.bpf.c */
+struct task_struct { /* process_key.bpf.c: which; process.bpf.c: who; ending.bpf.c: is it exiting; unix*.bpf.c */
 	unsigned int flags;
 	int exit_code;
 	int pid;
@@ -233,12 +232,12 @@ struct seq_file;
 
 /* What iterators are given: an interface of the kernel's, whole and in its order, so that nothing has to
  * be looked for. */
-struct bpf_iter_meta { /* snapshot.bpf.c */
+struct bpf_iter_meta { /* of all below */
 	struct seq_file *seq;
 	__u64 session_id;
 	__u64 seq_num;
 };
-struct bpf_iter__task_file { /* snapshot.bpf.c */
+struct bpf_iter__task_file { /* snapshot.bpf.c, descriptor.bpf.c, look.bpf.c */
 	struct bpf_iter_meta *meta;
 	struct task_struct *task;
 	u32 fd;
