@@ -23,10 +23,10 @@ struct model;
 struct counts {
 	__u64 adopted, opened, closed, abandoned, hung_up, refused, unknown, failed;
 	__u64 open;    /* now */
-	__u64 idle;    /* of open: no byte either way for longer than query.older */
+	__u64 idle;    /* of open: unused for longer than query.older */
 	__u64 fd_leak; /* ended by the server, descriptor still held */
-	__u64 peak;    /* most open at once; of a script: as seen by events, a lower bound if lost */
-	__u64 oldest;  /* age of the oldest open connection, ns */
+	__u64 peak;   /* most open at once; of a script: as seen by events, a lower bound if lost */
+	__u64 oldest; /* age of the oldest open connection, ns */
 	bool oldest_at_least; /* the oldest was adopted: it is at least that old */
 };
 
@@ -38,8 +38,9 @@ struct holder_row {
 struct connection_row {
 	__u64 cookie;
 	__u64 opened_at, ended_at; /* ended_at 0: open */
-	__u64 age;		   /* open: until now; ended: its lifetime */
-	__u64 idle;		   /* since the last byte, or since it was opened */
+	__u64 age;                 /* open: until now; ended: its lifetime */
+	__u64 quiet;               /* since the last byte, or since it was opened */
+	__u64 idle;                /* the same; 0 while it is busy */
 	__u64 sent, received;
 	struct server_key server;
 	__u16 local_port;
@@ -49,8 +50,9 @@ struct connection_row {
 	struct process_key closer; /* pid 0: none, or not a client */
 	const char *closer_comm;
 	enum attribution attribution;
-	bool at_least; /* it was open before we came, and nothing says since when */
-	bool held; /* ended by the server, descriptor still held */
+	bool at_least;    /* it was open before we came, and nothing says since when */
+	bool held;        /* ended by the server, descriptor still held */
+	bool busy;        /* open, and the server works on what it was asked */
 	const char *comm; /* thread that opened it */
 	__u32 tid;
 	const struct holder_row *holders;
@@ -58,13 +60,13 @@ struct connection_row {
 	const char *server_path; /* unix: where the socket lies; NULL for TCP */
 	/* From the wire, or from the backend's title; "" or 0: not known. */
 	const char *user, *database, *application;
-	const char *activity;  /* what the backend does: "idle in transaction"; "": not known */
-	__u32 backend_pid;     /* on this host or, from the wire, on a remote one */
+	const char *activity;    /* what the backend does: "idle in transaction"; "": not known */
+	__u32 backend_pid;       /* on this host or, from the wire, on a remote one */
 	__u32 backend_pid_in_ns; /* as its server counts it: for pg_terminate_backend() */
 	enum encryption encryption;
 	enum purpose purpose;
 	const char *sqlstate, *message; /* of a refusal; "" if it was not read */
-	bool refusal_inferred;		/* told by its shape */
+	bool refusal_inferred;          /* told by its shape */
 };
 
 struct process_row {
@@ -88,18 +90,19 @@ struct group_row {
 	const char *runtime; /* "node", or NULL */
 	struct counts counts;
 	struct process_row *processes; /* folds last */
-	size_t process_count;	       /* rows */
+	size_t process_count;          /* rows */
 	__u64 process_total; /* distinct processes: each row is one, or as many as were folded */
-	__u64 process_peak;   /* most connections of one of its processes */
-	__u64 concurrent;     /* most of its processes with a connection at once; events' lower bound */
+	__u64 process_peak;  /* most connections of one of its processes */
+	__u64 concurrent; /* most of its processes with a connection at once; events' lower bound */
 };
 
 /* A backend that still holds a slot though its client is gone. */
 struct orphan_row {
-	__u32 backend_pid, backend_pid_in_ns; /* as this host counts, and as its server does; 0: not known */
+	__u32 backend_pid,
+		backend_pid_in_ns; /* as this host counts, and as its server does; 0: not known */
 	__u64 since; /* boot clock: when the client's end closed; 0: before we looked */
 	const char *user, *database, *activity; /* "" not known */
-	const char *script;	   /* of the dead client; NULL: it was gone before we came */
+	const char *script;        /* of the dead client; NULL: it was gone before we came */
 	struct process_key client; /* pid 0: not known */
 	enum ending ending;
 	enum manner manner;
@@ -121,12 +124,12 @@ struct sample {
 struct instance_row {
 	struct process_key process; /* postmaster */
 	enum server_kind kind;
-	__u32 version;	     /* major; 0: not known */
-	const char *program; /* "postgres", "pgbouncer" */
+	__u32 version;                             /* major; 0: not known */
+	const char *program;                       /* "postgres", "pgbouncer" */
 	const char *data_directory, *limit_source; /* NULL: not known */
-	const char *container;			   /* NULL: in none */
-	__s32 max_connections, reserved;	   /* -1: not known */
-	__u64 used;				   /* slots taken now, orphans among them */
+	const char *container;                     /* NULL: in none */
+	__s32 max_connections, reserved;           /* -1: not known */
+	__u64 used;                                /* slots taken now, orphans among them */
 	struct orphan_row *orphans;
 	size_t orphan_count;
 	struct remote_row *remotes; /* clients that are not on this host, most slots first */
@@ -134,7 +137,7 @@ struct instance_row {
 	const struct sample *history; /* slots used at each snapshot, oldest first */
 	size_t history_count;
 	double per_minute; /* growth of used slots; may be negative; NAN: seen for too short a time */
-	__u64 full_in;	   /* ns until max_connections - reserved at that rate; 0: not in sight, now, or
+	__u64 full_in; /* ns until max_connections - reserved at that rate; 0: not in sight, now, or
 			    * it grew and then no more */
 };
 
@@ -143,7 +146,7 @@ struct server_row {
 	const char *path; /* unix: where the socket lies; NULL for TCP */
 	struct counts counts;
 	const struct instance_row *instance; /* NULL: not on this host, or not found */
-	__s32 max_connections;		     /* the instance's, or --max-connections; -1: not known */
+	__s32 max_connections; /* the instance's, or --max-connections; -1: not known */
 };
 
 #define SERIES_LABEL_COLUMNS 128 /* a longer script, container, server or library is cut */
@@ -159,9 +162,10 @@ extern const __u64 lifetime_bounds[LIFETIMES - 1]; /* ns, ascending */
  */
 struct series_row {
 	const char *script, *container, *server, *library; /* clean, cut; "" not known */
-	struct counts counts; /* without `peak` */
-	__u64 processes;      /* with an open connection now */
-	__u64 lifetimes[LIFETIMES], lifetime_sum; /* of connections seen from connect() to end; ns */
+	struct counts counts;                              /* without `peak` */
+	__u64 processes;                                   /* with an open connection now */
+	__u64 lifetimes[LIFETIMES],
+		lifetime_sum; /* of connections seen from connect() to end; ns */
 };
 
 enum group_by { GROUP_SCRIPT, GROUP_PROCESS, GROUP_USER, GROUP_CONTAINER, GROUP_SERVER, GROUPS };
@@ -170,18 +174,18 @@ enum group_by { GROUP_SCRIPT, GROUP_PROCESS, GROUP_USER, GROUP_CONTAINER, GROUP_
 struct query {
 	enum group_by group_by;
 	const struct count_field *sort; /* NULL: worst first (idle, then open, then abandoned) */
-	size_t rows;			/* most groups; 0: all */
-	__u64 older;			/* ns: idle for longer is worth a look */
+	size_t rows;                    /* most groups; 0: all */
+	__u64 older;                    /* ns: idle for longer is worth a look */
 	__u32 pid;
 	const char *user; /* name or number */
 	const char *comm;
 	const regex_t *cmdline;
-	const char *cgroup;   /* part of container id or unit name */
+	const char *cgroup;    /* part of container id or unit name */
 	const char *container; /* part of container id */
-	__u8 host[16];	      /* server address … */
-	unsigned host_bits;   /* … and how many bits of it count; 0: any */
+	__u8 host[16];         /* server address … */
+	unsigned host_bits;    /* … and how many bits of it count; 0: any */
 	__u32 max_connections; /* of servers that are not on this host; 0: not known */
-	bool no_series;	       /* who shows no metrics can do without `series` */
+	bool no_series;        /* who shows no metrics can do without `series` */
 };
 
 /* Does it leave anything out by who, where or to which server? */
@@ -189,10 +193,10 @@ bool query_narrows(const struct query *query);
 
 struct snapshot {
 	const struct event_session *session; /* NULL before the first event */
-	__u64 now, started;		     /* boot clock, ns */
+	__u64 now, started;                  /* boot clock, ns */
 	__u64 older;
 	enum group_by group_by;
-	bool narrowed; /* query_narrows() */
+	bool narrowed;                       /* query_narrows() */
 	const struct event_command *command; /* NULL: the whole host was watched */
 	enum stop_reason stop;
 	struct counts counts;
@@ -200,7 +204,8 @@ struct snapshot {
 	size_t group_count, groups_hidden; /* hidden by query.rows */
 	struct server_row *servers;
 	size_t server_count;
-	struct instance_row *instances; /* servers found on this host, with or without local clients */
+	struct instance_row
+		*instances; /* servers found on this host, with or without local clients */
 	size_t instance_count;
 	struct series_row *series; /* by labels; the same whatever the query narrows or groups */
 	size_t series_count;
@@ -252,7 +257,7 @@ struct count_field {
 	const char *title; /* column heading */
 	const char *help;
 	__u64 (*get)(const struct counts *counts);
-	bool is_age; /* ns, to be shown as an age */
+	bool is_age;   /* ns, to be shown as an age */
 	bool in_table; /* part of the text report's table */
 };
 extern const struct count_field count_fields[];
@@ -265,7 +270,7 @@ const char *manner_name(enum manner manner);
 const char *attribution_name(enum attribution attribution);
 const char *group_by_name(enum group_by group_by);
 const char *encryption_name(enum encryption encryption); /* "", "none", "tls", "gss" */
-const char *purpose_name(enum purpose purpose);	  /* "", "session", "cancel", "replication" */
+const char *purpose_name(enum purpose purpose); /* "", "session", "cancel", "replication" */
 const char *server_kind_name(enum server_kind kind);
 
 #endif

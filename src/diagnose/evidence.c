@@ -19,7 +19,7 @@ static const struct {
 	{"fd_leak", "descriptors still open a second after the server's goodbye"},
 	{"grace", "how long the command's children had"},
 	{"holder_pid", "a process that has one and did not open it"},
-	{"idle", "of the open ones: no byte either way for longer than `older`"},
+	{"idle", "of the open ones: unused for longer than `older`, no query running"},
 	{"inherited", "connections that only others than their opener have"},
 	{"killed", "of the abandoned ones: their process was killed by a signal"},
 	{"max_connections", "slots that the server has"},

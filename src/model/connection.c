@@ -193,7 +193,8 @@ void apply_socket(struct model *model, const struct event_socket *e)
 	memcpy(conn->local, e->local, sizeof(conn->local));
 	conn->sent = e->sent;
 	conn->received = e->received;
-	conn->last_traffic = e->last_sent > e->last_received ? e->last_sent : e->last_received;
+	conn->last_sent = e->last_sent;
+	conn->last_received = e->last_received;
 }
 
 void apply_holder(struct model *model, const struct event_holder *e)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* connection_row.c: one connection as the views are told of it: its own facts, the wire's, and its
  * server's side. */
+#include <string.h>
+
 #include "model/state.h"
 
 static void connection_row_wire(struct connection_row *row, const struct event_wire *wire)
@@ -21,6 +23,12 @@ static void connection_row_wire(struct connection_row *row, const struct event_w
 	row->refusal_inferred = wire->inferred;
 }
 
+static const char *connection_activity(const struct connection *c, const struct model *model)
+{
+	return c->told && !c->ended_at && c->told->snapshot == model->snapshots ? c->told->activity
+										: "";
+}
+
 /* The backend's title tells what is so now; the wire told what was asked for at the start. */
 static void connection_row_told(
 	struct connection_row *row, const struct connection *c, const struct model *model)
@@ -37,23 +45,46 @@ static void connection_row_told(
 		row->user = told->user;
 	if (*told->database)
 		row->database = told->database;
-	if (!c->ended_at && told->snapshot == model->snapshots)
-		row->activity = told->activity;
+	row->activity = connection_activity(c, model);
+}
+
+__u64 connection_quiet(const struct connection *c, const struct model *model)
+{
+	__u64 last = connection_born(c), end = c->ended_at ? c->ended_at : model->now;
+
+	if (c->last_sent > last)
+		last = c->last_sent;
+	if (c->last_received > last)
+		last = c->last_received;
+	return end > last ? end - last : 0;
+}
+
+/* As long as a query runs no byte goes either way. Who can't see the backend sees who spoke last;
+ * both in the same tick of the kernel's clock, as after a short query, is an answer. */
+bool connection_is_busy(const struct connection *c, const struct model *model)
+{
+	const char *activity = connection_activity(c, model);
+
+	if (c->ended_at)
+		return false;
+	return *activity ? strncmp(activity, "idle", 4) != 0 : c->last_sent > c->last_received;
 }
 
 void connection_row_fill(
 	struct connection_row *row, const struct connection *c, const struct model *model)
 {
-	__u64 opened = connection_born(c);
-	__u64 active = c->last_traffic > opened ? c->last_traffic : opened;
-	__u64 end = c->ended_at ? c->ended_at : model->now;
+	__u64 opened = connection_born(c), end = c->ended_at ? c->ended_at : model->now;
+	__u64 quiet = connection_quiet(c, model);
+	bool busy = connection_is_busy(c, model);
 
 	*row = (struct connection_row){
 		.cookie = c->cookie,
 		.opened_at = opened,
 		.ended_at = c->ended_at,
 		.age = end > opened ? end - opened : 0,
-		.idle = end > active ? end - active : 0,
+		.quiet = quiet,
+		.idle = busy ? 0 : quiet,
+		.busy = busy,
 		.sent = c->sent,
 		.received = c->received,
 		.server = c->ledger.server,

@@ -79,8 +79,9 @@ GETTER(oldest)
 const struct count_field count_fields[] = {
 	{"adopted", "ADOPTED", "already open when the tracer came", get_adopted, false, false},
 	{"open", "OPEN", "open now", get_open, false, true},
-	{"idle", "IDLE", "open, and no byte either way for longer than --older", get_idle, false,
-		true},
+	{"idle", "IDLE",
+		"open, and unused for longer than --older: no byte either way, no query running",
+		get_idle, false, true},
 	{"oldest", "OLDEST", "age of the oldest open connection", get_oldest, true, true},
 	{"opened", "OPENED", "established while watching", get_opened, false, true},
 	{"closed", "CLOSED", "closed by a running holder", get_closed, false, true},

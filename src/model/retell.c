@@ -96,7 +96,8 @@ static void tell_look(const struct teller *t, const struct connection *c)
 				     .opened_at = c->opened_at,
 				     .sent = c->sent,
 				     .received = c->received,
-				     .last_sent = c->last_traffic,
+				     .last_sent = c->last_sent,
+				     .last_received = c->last_received,
 				     .local_port = c->local_port,
 				     .open = !c->ended_at,
 				     .attribution = (__u8)c->attribution}};
@@ -231,7 +232,8 @@ static void believe(void *copy, const union event *event)
 /* What the looks found of it, which no event of an ended one tells. */
 static void looks_copy(struct connection *to, const struct connection *from)
 {
-	to->last_traffic = from->last_traffic;
+	to->last_sent = from->last_sent;
+	to->last_received = from->last_received;
 	if (!from->told)
 		return;
 	to->told = xcalloc(1, sizeof(*to->told));

@@ -253,15 +253,15 @@ static void fill_open(struct filling *rows, size_t count, const struct ledger *l
 	row->processes += open > 0;
 }
 
-static void fill_age(struct series_row *row, const struct connection *conn, __u64 now, __u64 older)
+static void fill_age(struct series_row *row, const struct connection *conn,
+	const struct model *model, __u64 older)
 {
 	__u64 opened = connection_born(conn);
-	__u64 active = conn->last_traffic > opened ? conn->last_traffic : opened;
-	__u64 age = now > opened ? now - opened : 0;
+	__u64 age = model->now > opened ? model->now - opened : 0;
 
 	if (conn->ended_at)
 		return;
-	if (now > active && now - active > older)
+	if (connection_quiet(conn, model) > older && !connection_is_busy(conn, model))
 		row->counts.idle++;
 	if (age > row->counts.oldest)
 		row->counts.oldest = age;
@@ -284,7 +284,7 @@ void series_gather(struct snapshot *to, const struct model *model, __u64 older)
 		struct series_row *row = row_of(rows, n, state_ledger(model, &conn->ledger));
 
 		if (row)
-			fill_age(row, conn, model->now, older);
+			fill_age(row, conn, model, older);
 	}
 	qsort(rows, n, sizeof(*rows), by_labels);
 	to->series = xcalloc(n + 1, sizeof(*to->series));

@@ -49,7 +49,7 @@ struct connection {
 	__u64 cookie;
 	struct ledger_key ledger;
 	__u64 opened_at, ended_at;
-	__u64 last_traffic, sent, received;
+	__u64 last_sent, last_received, sent, received; /* as of the last snapshot; 0: never */
 	__u8 local[16];
 	__u16 local_port;
 	struct told *told;       /* NULL: no backend of this host is known */
@@ -278,7 +278,9 @@ void fold_gone(struct model *model, size_t most, size_t kinds);
 bool query_wants_server(const struct query *query, const struct server_key *key);
 bool query_wants(const struct query *query, const struct model *model, const struct ledger *ledger);
 
-/* connection_row.c */
+/* connection_row.c: how long no byte went either way; does the server work for it? */
+__u64 connection_quiet(const struct connection *conn, const struct model *model);
+bool connection_is_busy(const struct connection *conn, const struct model *model);
 void connection_row_fill(
 	struct connection_row *row, const struct connection *conn, const struct model *model);
 

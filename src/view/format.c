@@ -25,6 +25,14 @@ void format_folded(char *out, size_t size, __u64 folded)
 		folded == 1 ? "" : "es");
 }
 
+void format_use(char *out, size_t size, const struct connection_row *row)
+{
+	char quiet[24];
+
+	text_age(quiet, sizeof(quiet), row->quiet);
+	snprintf(out, size, "%s %s", row->busy ? "busy" : "idle", quiet);
+}
+
 char *format_argv(const struct event_process *identity)
 {
 	return format_words(identity->argv, identity->argv_length);

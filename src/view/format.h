@@ -10,6 +10,8 @@
 void format_exit(char *out, size_t size, int exit_code);
 /* Of a fold: "1234 gone processes". */
 void format_folded(char *out, size_t size, __u64 folded);
+/* Of an open connection: "idle 16s", "busy 2m01s". */
+void format_use(char *out, size_t size, const struct connection_row *row);
 /* argv as one clean line; caller frees. */
 char *format_argv(const struct event_process *identity);
 char *format_words(const char *argv, size_t length);

@@ -89,6 +89,8 @@ static void get_idle(const struct entry *e, struct cell *cell)
 {
 	if (!e->row->ended_at)
 		put_age(cell, e->row->idle, false);
+	if (e->row->busy)
+		put(cell, "busy");
 }
 
 static void get_port(const struct entry *e, struct cell *cell)
@@ -165,7 +167,8 @@ static const struct column columns[] = {
 	{"pid", "its opener", true, get_pid},
 	{"opened", "UTC", true, get_opened},
 	{"age", "until now, or until its end", true, get_age},
-	{"idle", "since its last byte", true, get_idle},
+	{"idle", "since its last byte; busy: the server works on what it was asked", true,
+		get_idle},
 	{"port", "the client's", true, get_port},
 	{"server", "as the client addresses it", false, get_server},
 	{"backend", "pid of the server's process", true, get_backend},

@@ -48,7 +48,7 @@ void html_symbols(const struct page *p)
 
 static void put_title(const struct page *p, const struct connection_row *row)
 {
-	char age[24];
+	char age[24], use[32];
 
 	text_age(age, sizeof(age), row->age);
 	fputs("<title>", p->out);
@@ -59,9 +59,9 @@ static void put_title(const struct page *p, const struct connection_row *row)
 			row->held ? ", descriptor still open" : "");
 	else
 		fprintf(p->out, "open for %s%s", row->at_least ? "at least " : "", age);
-	text_age(age, sizeof(age), row->idle);
+	format_use(use, sizeof(use), row);
 	if (!row->ended_at)
-		fprintf(p->out, ", idle %s", age);
+		fprintf(p->out, ", %s", use);
 	if (row->user && *row->user)
 		html_print(p->out, ", %s@%s", row->user, row->database ? row->database : "");
 	fputs("</title>", p->out);

@@ -172,6 +172,7 @@ static json_t *connection_json(
 	json_object_set_new(out, "opened_at", json_string(time));
 	json_object_set_new(out, "age", json_seconds(row->age));
 	json_object_set_new(out, "idle", json_seconds(row->idle));
+	json_object_set_new(out, "busy", json_boolean(row->busy));
 	json_object_set_new(out, "thread_id", json_integer(row->tid));
 	json_set_text(out, "thread_name", row->comm);
 	json_object_set_new(out, "age_at_least", json_boolean(row->at_least));

@@ -269,7 +269,7 @@ static void write_resident(const struct page *p, const struct family *f)
 static const struct family families[] = {
 	{"connections_open", GAUGE, NULL, "Connections open now.", write_counts, "open"},
 	{"connections_idle", GAUGE, NULL,
-		"Open connections without a byte either way for longer than the idle threshold.",
+		"Open connections unused for longer than the idle threshold, no query running.",
 		write_counts, "idle"},
 	{"connections_fd_leak", GAUGE, NULL,
 		"Connections that the server ended and whose descriptor a client still holds.",

@@ -240,7 +240,9 @@ static void link_text(const struct screen *s, enum link_column column,
 		break;
 	case AGE: text_age_from(out, size, c->age, c->at_least, s->config.ascii); break;
 	case IDLE:
-		if (!c->ended_at)
+		if (c->busy)
+			snprintf(out, size, "busy");
+		else if (!c->ended_at)
 			text_age(out, size, c->idle);
 		break;
 	case SERVER: server_text(out, size, &c->server, c->server_path); break;

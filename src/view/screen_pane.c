@@ -292,17 +292,17 @@ static void pane_network(struct pane *p, const struct connection_row *c)
 static void pane_connection(struct pane *p, const struct row *row)
 {
 	const struct connection_row *c = row->connection;
-	char server[160], opened[40], age[24], idle[24];
+	char server[160], opened[40], age[24], use[32];
 
 	server_text(server, sizeof(server), &c->server, c->server_path);
 	format_time(opened, sizeof(opened), p->screen->snapshot->session, c->opened_at);
 	text_age_from(age, sizeof(age), c->age, c->at_least, p->screen->config.ascii);
-	text_age(idle, sizeof(idle), c->idle);
+	format_use(use, sizeof(use), c);
 	pane_print(p, STYLE_STRONG, "%s", server);
 	pane_print(p, STYLE_PLAIN, "%s %s by thread %u (%s), %s %s%s%s",
 		c->attribution == ATTRIBUTION_CONNECT ? "opened" : "found", opened, c->tid,
 		*c->comm ? c->comm : "?", c->ended_at ? "lived" : "age", age,
-		c->ended_at ? "" : ", idle ", c->ended_at ? "" : idle);
+		c->ended_at ? "" : ", ", c->ended_at ? "" : use);
 	pane_network(p, c);
 	pane_session(p, c);
 	pane_ending(p, c);

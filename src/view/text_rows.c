@@ -25,10 +25,10 @@ static const char *ending_detail(const struct connection_row *row, char *out, si
 		snprintf(out, size, "%s (%s)%s", ending_name(row->ending), manner_name(row->manner),
 			row->held ? ", descriptor still open" : "");
 	} else {
-		char idle[24];
+		char use[32];
 
-		text_age(idle, sizeof(idle), row->idle);
-		snprintf(out, size, "open, idle %s", idle);
+		format_use(use, sizeof(use), row);
+		snprintf(out, size, "open, %s", use);
 	}
 	return out;
 }

@@ -3,9 +3,11 @@
 incident. What is healthy raises nothing; the culprit is named, and only it.
 """
 
+import contextlib
 import json
 import re
 import subprocess
+import time
 
 import pytest
 
@@ -216,6 +218,27 @@ def test_healthy_clients_raise_nothing(cluster, node_project):
                 actor.finish()
         assert lines_of(tracer, "finding") == [], "nor meanwhile"
     assert rules_of(report) == {} and report["resolved"] == []
+
+
+@pytest.mark.parametrize("titles", ["on", "off"])
+def test_who_waits_for_an_answer_is_not_idle(postgres, titles):
+    """Twelve long queries are no hoard, told by the backends' titles or by who spoke last."""
+    with PgCluster(update_process_title=titles) as cluster, contextlib.ExitStack() as stack:
+        for _ in range(12):
+            psql = stack.enter_context(Actor(["psql", "-XAt"], env=cluster.env(app="report")))
+            psql.process.stdin.write(b"SELECT 1;\n")
+            psql.process.stdin.flush()
+            assert psql.line() == "1"
+            time.sleep(0.02)    # the kernel tells what is sent and received by its tick
+            psql.process.stdin.write(b"SELECT pg_sleep(600);\n")
+            psql.process.stdin.flush()
+        wait_until(lambda: state_of(cluster, "report").split() == ["active"] * 12, "all are at work")
+        with Tracer(cluster.port, "--older", "500ms", "-i", "200ms", "-d", "2s") as tracer:
+            report = tracer.report()
+        assert (report.total("open"), report.total("idle")) == (12, 0)
+        assert all(c["busy"] and not c["idle"] for c in report.connections())
+        assert rules_of(report) == {}
+        cluster.psql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'report'")
 
 
 def idle_of(cluster, older):

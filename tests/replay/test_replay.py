@@ -19,7 +19,7 @@ CASES = sorted(p.parent.name for p in HERE.glob("*/recording.ndjson"))
 VIEWS = {
     "report.txt": ["--older", "1s"],
     "detail.txt": ["--older", "1s", "-v"],
-    "users.txt": ["--older", "1s", "-g", "user", "-q"],
+    "users.txt": ["--older", "1s", "-g", "user", "-q", "--rule", "idle-hoard=3"],
     "report.json": ["--older", "1s", "-o", "json"],
     "metrics.txt": ["--older", "1s", "-o", "openmetrics"],
     "events.ndjson": ["--older", "1s", "-o", "ndjson"],

@@ -45,7 +45,7 @@ def of(panes, *beginnings):
 
 
 def test_every_ending_is_in_the_totals(terminal):
-    assert " 5 open, 5 idle > 1s; 0 at the start, 11 opened, 3 refused, 1 closed, 1 abandoned, 1 hung up\n" in terminal.screen()
+    assert " 5 open, 4 idle > 1s; 0 at the start, 11 opened, 3 refused, 1 closed, 1 abandoned, 1 hung up\n" in terminal.screen()
 
 
 def test_the_server_and_who_is_on_other_hosts(terminal, panes):
@@ -70,7 +70,7 @@ def test_through_a_unix_socket_there_is_no_port_and_nobody_counts_bytes(panes):
 
 def test_under_tls(panes):
     pane, = of(panes, "backend 16163, user postgres, database postgres, SELECT, tls")
-    assert pane[0] == "127.0.0.1:30587" and pane[1].endswith(", age 2.2s, idle 2.2s")
+    assert pane[0] == "127.0.0.1:30587" and pane[1].endswith(", age 2.2s, busy 2.2s")
     assert "from port 51116; 840 bytes sent, 1900 received; attribution: connect" in pane
 
 
@@ -78,7 +78,7 @@ def test_endings(panes):
     ended = of(panes, "abandoned by pid 16169 (python3): killed by signal 9") + of(panes, "closed: close") + \
         of(panes, "hung_up: server closed; its descriptor is still open", "held by pid 16171 (fd 3)") + of(panes, "refused")
     assert len(ended) == 6
-    assert not any(", idle " in line for pane in ended for line in pane)    # what has ended idles no more
+    assert not any(re.search(", (idle|busy) ", line) for pane in ended for line in pane)    # what has ended does neither
     assert len(of(panes, "refused: inferred from how it went, not read")) == 2
     read, = of(panes, 'the server said 3D000 database "shop" does not exist')
     assert "user postgres, database shop, application shop" in read         # its backend was never known

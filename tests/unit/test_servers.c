@@ -96,7 +96,8 @@ static void remote_clients_by_address(void **state)
 	server(m, 3 * SECOND, 100, 3, 15);
 	for (__u16 i = 0; i < 5; i++)
 		tell(m, backend(3 * SECOND, 100u + i, i < 2 ? 8 : 9, (__u16)(40000 + i)));
-	tell(m, backend(3 * SECOND, 200, 1, 41000)); /* from the server's own host, not seen by us */
+	tell(m, backend(3 * SECOND, 200, 1,
+			41000)); /* from the server's own host, not seen by us */
 	bracket(m, 3 * SECOND, false);
 	s = model_snapshot(m, &everything);
 	assert_int_equal(s->instance_count, 1);
@@ -196,7 +197,7 @@ static void what_grows_no_more_is_not_filling(void **state)
 	assert_int_equal(full_in_after(20, nine_and_no_more), 0);
 	assert_int_not_equal(full_in_after(9, nine_and_no_more), 0);
 	assert_int_not_equal(full_in_after(58, five_every_while), 0); /* in bursts */
-	assert_int_not_equal(full_in_after(60, one_in_a_while), 0);     /* 44 s since */
+	assert_int_not_equal(full_in_after(60, one_in_a_while), 0);   /* 44 s since */
 }
 
 static void an_unknown_limit_is_no_limit(void **state)
@@ -231,9 +232,10 @@ static void open_client(struct model *m, __u64 time)
 				     .ledger = client(),
 				     .local_port = 40000,
 				     .attribution = ATTRIBUTION_CONNECT}};
-	union event totals = {.totals = {.head = {EVENT_TOTALS, 0, time},
-				      .ledger = client(),
-				      .totals = {.attempted = 1, .opened = 1, .open = 1, .peak = 1}}};
+	union event totals = {
+		.totals = {.head = {EVENT_TOTALS, 0, time},
+			.ledger = client(),
+			.totals = {.attempted = 1, .opened = 1, .open = 1, .peak = 1}}};
 
 	address_put(event.open.local, 1);
 	model_apply(m, &event);
@@ -302,6 +304,60 @@ static void an_orphan_keeps_its_dead_client_s_name(void **state)
 	model_free(m);
 }
 
+/* What a look finds of our client at 100 s: its last bytes, and its backend's title if there is one. */
+static struct connection_row used(__u64 sent, __u64 received, const char *activity)
+{
+	struct model *m = model_new();
+	union event socket = {.socket = {.head = {EVENT_SOCKET, 0, 100 * SECOND},
+				      .cookie = 1,
+				      .ledger = client(),
+				      .opened_at = 2 * SECOND,
+				      .last_sent = sent,
+				      .last_received = received,
+				      .local_port = 40000,
+				      .open = 1,
+				      .attribution = ATTRIBUTION_CONNECT}};
+	union event behind = backend(100 * SECOND, 100, 1, 40000);
+	struct connection_row row;
+	struct snapshot *s;
+
+	address_put(socket.socket.local, 1);
+	behind.backend.activity = activity;
+	open_client(m, 2 * SECOND);
+	bracket(m, 100 * SECOND, true);
+	server(m, 100 * SECOND, 100, 3, 15);
+	tell(m, socket);
+	if (activity)
+		tell(m, behind);
+	bracket(m, 100 * SECOND, false);
+	s = model_snapshot(m, &everything);
+	row = s->groups[0].processes[0].connections[0];
+	assert_int_equal(row.quiet, 100 * SECOND - (sent > received ? sent : received));
+	assert_int_equal(row.idle, row.busy ? 0 : row.quiet);
+	assert_int_equal(s->counts.idle, row.busy ? 0 : 1);
+	assert_int_equal(s->series_count, 1);
+	assert_int_equal(s->series[0].counts.idle, s->counts.idle);
+	snapshot_free(s);
+	model_free(m);
+	return row;
+}
+
+static void whose_query_runs_is_not_idle(void **state)
+{
+	const __u64 before = 3 * SECOND, after = 4 * SECOND;
+
+	(void)state;
+	assert_true(used(after, after, "SELECT").busy);
+	assert_true(used(before, after, "UPDATE waiting").busy);
+	assert_false(used(after, before, "idle").busy);
+	assert_false(used(after, before, "idle in transaction").busy);
+	/* Its server is elsewhere, or does not tell. */
+	assert_true(used(after, before, NULL).busy);
+	assert_true(used(after, before, "").busy);
+	assert_false(used(before, after, NULL).busy);
+	assert_false(used(after, after, NULL).busy);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -311,6 +367,7 @@ int main(void)
 		cmocka_unit_test(what_grows_no_more_is_not_filling),
 		cmocka_unit_test(an_unknown_limit_is_no_limit),
 		cmocka_unit_test(an_orphan_keeps_its_dead_client_s_name),
+		cmocka_unit_test(whose_query_runs_is_not_idle),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
