@@ -14,7 +14,8 @@
  *   scope.bpf.c       whose connections count             owns: scope
  *   path.bpf.c        a path's components
  *   wire.bpf.c        what both ends say until the session has started, and the client's last word;
- *                     owns: wires. wire_parse.h is the protocol, the same in the tests
+ *                     owns: wires. segment.bpf.h is the packet, wire_parse.h the protocol,
+ *                     the same in the tests
  *   snapshot.bpf.c    one look at all that is open        owns: listeners and their
  *                                                             marks, the numbers of looks
  *   look.bpf.c        … and for --once nothing else: linked to an object of its own

@@ -10,14 +10,12 @@
  * in softirq; of a connection, one side's never run twice at once.
  */
 #include "pgleaktrace.bpf.h"
+#include "segment.bpf.h"
 #include "wire_parse.h"
 
-#define IPPROTO_TCP 6
-#define ETH_P_IP    0x0800
-#define TCP_SYN     2
-#define TERMINATE   0x5800000004ull /* 'X', then its length as 32 bits */
-#define TAIL_BYTES  5
-#define STEPS_MOST  16384 /* bytes read of one segment, at most */
+#define TERMINATE  0x5800000004ull /* 'X', then its length as 32 bits */
+#define TAIL_BYTES 5
+#define STEPS_MOST 16384 /* bytes read of one segment, at most */
 
 /* Under TLS a Terminate can't be read: a segment that is one record of exactly its or a
  * close_notify's length is taken for it. */
@@ -36,94 +34,6 @@ struct {
 	__type(key, int);
 	__type(value, struct wire);
 } wires SEC(".maps");
-
-/* A packet that begins with its IP header. */
-struct segment {
-	__u32 payload; /* offset; 0: not TCP */
-	__u32 length;
-	__u32 sequence;
-	__u8 flags;
-};
-
-struct tcp_head {
-	__be16 source, dest;
-	__be32 sequence, acknowledged;
-	__u8 offset, flags;
-} __attribute__((packed));
-
-/* As nearly all packets are, so that one look is enough: no options, no extension headers. */
-struct head4 {
-	__u8 first, before[8], protocol, after[10];
-	struct tcp_head tcp;
-};
-
-struct head6 {
-	__u8 before[6], protocol, after[33];
-	struct tcp_head tcp;
-};
-
-static void segment_at(
-	struct __sk_buff *skb, struct segment *segment, const struct tcp_head *tcp, __u32 ip)
-{
-	segment->sequence = bpf_ntohl(tcp->sequence);
-	segment->flags = tcp->flags;
-	segment->payload = ip + (tcp->offset >> 4) * 4;
-	segment->length = skb->len > segment->payload ? skb->len - segment->payload : 0;
-}
-
-static void segment_of(struct __sk_buff *skb, struct segment *segment)
-{
-	const struct head4 *flat = (void *)(long)skb->data;
-	struct head4 four;
-	struct head6 six;
-	__u32 ip;
-
-	segment->payload = 0;
-	ip = sizeof(four) - sizeof(four.tcp);
-	if (skb->protocol == bpf_htons(ETH_P_IP) && (void *)(flat + 1) <= (void *)(long)skb->data_end &&
-		(flat->first & 15) * 4 == ip && flat->protocol == IPPROTO_TCP) {
-		segment_at(skb, segment, &flat->tcp, ip); /* without a call: nearly all come here */
-		return;
-	}
-	if (skb->protocol != bpf_htons(ETH_P_IP)) {
-		if (!bpf_skb_load_bytes(skb, 0, &six, sizeof(six)) && six.protocol == IPPROTO_TCP)
-			segment_at(skb, segment, &six.tcp, sizeof(six) - sizeof(six.tcp));
-		return;
-	}
-	if (bpf_skb_load_bytes(skb, 0, &four, sizeof(four)) || four.protocol != IPPROTO_TCP)
-		return;
-	ip = (four.first & 15) * 4;
-	if (ip == sizeof(four) - sizeof(four.tcp) ||
-		!bpf_skb_load_bytes(skb, ip, &four.tcp, sizeof(four.tcp)))
-		segment_at(skb, segment, &four.tcp, ip);
-}
-
-/* Is there anything in it? An acknowledgement alone, or a FIN, is every second packet: gone before
- * a helper is called. */
-static bool segment_says(struct __sk_buff *skb, struct segment *segment)
-{
-	segment_of(skb, segment);
-	return segment->payload && (segment->length || segment->flags & TCP_SYN);
-}
-
-/* Steps over what was seen before. False: nothing new, or a hole. */
-static bool advance(struct segment *segment, __u32 *next, __u8 *lost)
-{
-	__u32 old = *next - segment->sequence;
-
-	if ((__s32)old < 0) {
-		*lost = 1;
-		*next = segment->sequence + segment->length;
-		return segment->length > 0;
-	}
-	if (old >= segment->length)
-		return false;
-	segment->payload += old;
-	segment->length -= old;
-	segment->sequence += old;
-	*next = segment->sequence + segment->length;
-	return true;
-}
 
 /* -- reading ---------------------------------------------------------------------------------- */
 
@@ -337,6 +247,16 @@ static void synchronize(struct connection *conn, const struct segment *segment, 
 		conn->reading = from + 1;
 }
 
+/* On whose behalf it says something; NULL: nothing, or of nobody who is still open. */
+static struct connection *spoken_on(
+	struct bpf_sock *sk, struct __sk_buff *skb, struct segment *segment)
+{
+	struct connection *conn =
+		segment_says(skb, segment) ? connection_of_packet(sk) : NULL;
+
+	return conn && conn->phase <= PHASE_OPEN ? conn : NULL;
+}
+
 /* Of the client to a watched port. */
 __hidden void wire_egress(struct bpf_sock *sk, struct __sk_buff *skb)
 {
@@ -344,10 +264,8 @@ __hidden void wire_egress(struct bpf_sock *sk, struct __sk_buff *skb)
 	struct segment segment;
 	struct wire *wire;
 
-	if (!segment_says(skb, &segment))
-		return;
-	conn = connection_of_packet(sk);
-	if (!conn || conn->phase > PHASE_OPEN)
+	conn = spoken_on(sk, skb, &segment);
+	if (!conn)
 		return;
 	if (segment.flags & TCP_SYN) {
 		synchronize(conn, &segment, &conn->client_next, READING_NOTHING);
@@ -358,7 +276,7 @@ __hidden void wire_egress(struct bpf_sock *sk, struct __sk_buff *skb)
 		conn->reading = READING_OVER;
 		conn->client_next = segment.sequence;
 	}
-	if (!advance(&segment, &conn->client_next, &conn->hole))
+	if (!segment_advance(&segment, &conn->client_next, &conn->hole))
 		return;
 	if (conn->reading != READING_BOTH || conn->hole) {
 		last_word(skb, conn, &segment);
@@ -382,10 +300,8 @@ __hidden void wire_ingress(struct bpf_sock *sk, struct __sk_buff *skb)
 	struct segment segment;
 	struct wire *wire;
 
-	if (!segment_says(skb, &segment))
-		return;
-	conn = connection_of_packet(sk);
-	if (!conn || conn->phase > PHASE_OPEN)
+	conn = spoken_on(sk, skb, &segment);
+	if (!conn)
 		return;
 	if (segment.flags & TCP_SYN) {
 		synchronize(conn, &segment, &conn->server_next, READING_CLIENT);
@@ -393,7 +309,7 @@ __hidden void wire_ingress(struct bpf_sock *sk, struct __sk_buff *skb)
 	}
 	if (conn->reading != READING_BOTH)
 		return;
-	if (!advance(&segment, &conn->server_next, &conn->hole))
+	if (!segment_advance(&segment, &conn->server_next, &conn->hole))
 		return;
 	wire = bpf_sk_storage_get(&wires, sk, 0, 0);
 	if (!wire)
