@@ -55,7 +55,7 @@ FILLED  := docs/pgleaktrace.8 docs/completions/pgleaktrace.bash docs/completions
 FILLERS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard docs/fill*.c))
 UNITS   := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 
-.PHONY: all check-analyzer check-compilers clean coverage deb demo deps dist install lint soak static tools
+.PHONY: all check-analyzer check-compilers clean coverage deb demo deps dist install lint pictures soak static tools
 .PHONY: bench bench-screen check check-bench check-fuzz check-kernels check-live check-load
 .PHONY: check-packages check-pages check-release check-replay check-screen check-unit
 .DELETE_ON_ERROR:

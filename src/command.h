@@ -32,7 +32,7 @@ struct command {
 	char *name, *home, *shell; /* of that user, or NULL: not in the user database */
 	void (*sigpipe)(int);      /* what SIGPIPE did before us; NULL: SIG_DFL */
 	pid_t pid;                 /* 0: not started */
-	int pidfd;                 /* -1: not started, or reaped */
+	int pidfd;                 /* lent to the loop, which closes it; -1: not started */
 	int exec_error;            /* -errno of the exec that failed; 0: it runs */
 	bool ended;
 	int exit_code; /* as wait(2) reports */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* loop.c: who lends to the loop, the poll() itself, and how a watch ends. */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,8 +12,8 @@
 #include "loop.h"
 #include "privilege.h"
 
-/* In the order in which they are served when several are ready. Signals and the end come last:
- * what was there before them is taken in first. */
+/* In the order in which they are served when several are ready. Signals and the end come after
+ * all that tells of connections: what was there before them is taken in first. */
 static int (*const lenders[])(struct loop *) = {
 	ring_lend, replay_lend, snapshot_lend, metrics_lend, collected_lend, signals_lend,
 	duration_lend, screen_lend, reader_lend, notify_lend,
@@ -38,6 +39,13 @@ int timer_open(__u64 ns, bool repeats)
 	if (fd >= 0)
 		close(fd);
 	return error;
+}
+
+int fd_copy(int fd)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+	return copy < 0 ? -errno : copy;
 }
 
 void timer_clear(int fd)

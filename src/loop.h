@@ -73,6 +73,10 @@ void loop_take_resolved(struct loop *loop, const struct snapshot *shown, struct 
 /* Are single events shown as they come? */
 bool loop_shows_events(const struct loop *loop);
 
+/* A copy of a descriptor, to be lent: the loop closes it, the owner keeps its own. Never the command's.
+ * -errno. */
+int fd_copy(int fd);
+
 /* A timer as a descriptor: first after `ns`, then every `ns` if it repeats. -errno. */
 int timer_open(__u64 ns, bool repeats);
 

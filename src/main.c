@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* main.c: the pipeline: options → stream → model → view. */
 #include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <locale.h>
 #include <langinfo.h>
@@ -221,6 +222,15 @@ static int watch(const struct options *o, FILE *out, char **argv)
 	return status;
 }
 
+/* A standard stream that was closed when we came stays as good as closed, but its number is taken: a
+ * recording must not become standard error. */
+static void hold_standard(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0)
+			open("/dev/null", (fd ? O_RDONLY : O_WRONLY) | O_CLOEXEC);
+}
+
 int main(int argc, char **argv)
 {
 	struct options options;
@@ -228,6 +238,7 @@ int main(int argc, char **argv)
 	FILE *out;
 	int status;
 
+	hold_standard();
 	setlocale(LC_CTYPE, "");
 	json_set_alloc_funcs(xmalloc, free);
 	argp_program_version_hook = version_print;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* collected.c: -o openmetrics --output-file: the file that a collector reads, written again and
  * again while it watches. */
-
 #include "base/ns.h"
 #include "files.h"
 
@@ -11,7 +10,8 @@ static int write_ready(struct loop *l, int fd, void *data)
 {
 	(void)data;
 	timer_clear(fd);
-	return files_write_metrics(l);
+	files_write_metrics(l); /* a full disk, told by it, ends no watch: there is a next time */
+	return 0;
 }
 
 int collected_lend(struct loop *l)

@@ -85,11 +85,11 @@ static void metrics_done(struct loop *l, int fd, void *data)
 
 static int lend_both(struct loop *l, struct metrics *m)
 {
-	int fd = dup(serve_fd(m->serve)), index;
+	int fd = fd_copy(serve_fd(m->serve)), index;
 
 	m->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (fd < 0 || m->timer < 0)
-		return -errno;
+		return fd < 0 ? fd : -errno;
 	index = loop_lend(l, m->timer, time_ready, m);
 	if (index >= 0)
 		index = loop_lend(l, fd, serve_ready, m);

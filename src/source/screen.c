@@ -238,7 +238,7 @@ int screen_lend(struct loop *l)
 	if (!result)
 		result = screen_show(d->screen);
 	if (!result)
-		result = loop_lend(l, dup(screen_fd()), keys_ready, d);
+		result = loop_lend(l, fd_copy(screen_fd()), keys_ready, d);
 	if (result >= 0)
 		result = loop_lend(l, timer_open(FRAME_NS, true), tick_ready, d);
 	if (result < 0)

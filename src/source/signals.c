@@ -81,6 +81,15 @@ static void signals_done(struct loop *l, int fd, void *data)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+/* nohup(1), and a service that wants to outlive a terminal: it stays so, for the command as well. */
+static bool is_left_alone(int number)
+{
+	struct sigaction before;
+
+	return number == SIGHUP && !sigaction(number, NULL, &before) &&
+	       before.sa_handler == SIG_IGN;
+}
+
 int signals_lend(struct loop *l)
 {
 	sigset_t set;
@@ -91,7 +100,7 @@ int signals_lend(struct loop *l)
 		return 0;
 	sigemptyset(&set);
 	for (size_t i = 0; i < MEANINGS; i++)
-		if (l->command || !meanings[i].only_command)
+		if ((l->command || !meanings[i].only_command) && !is_left_alone(meanings[i].number))
 			sigaddset(&set, meanings[i].number);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	index = loop_lend(l, signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK), signals_ready, NULL);

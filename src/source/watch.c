@@ -58,7 +58,7 @@ int ring_lend(struct loop *l)
 		return result;
 	say_watching(l);
 	/* The ring's descriptor stays the stream's own: the loop closes its copy. */
-	result = loop_lend(l, dup(stream_fd(l->stream)), ring_ready, NULL);
+	result = loop_lend(l, fd_copy(stream_fd(l->stream)), ring_ready, NULL);
 	return result < 0 ? result : loop_lend(l, timer_open(DRAIN_NS, true), drain_ready, NULL);
 }
 
@@ -153,7 +153,7 @@ int reader_lend(struct loop *l)
 
 	if (l->options->replay || !loop_shows_events(l) || fstat(out, &st) || !S_ISFIFO(st.st_mode))
 		return 0;
-	return loop_lend(l, dup(out), reader_gone, NULL);
+	return loop_lend(l, fd_copy(out), reader_gone, NULL);
 }
 
 static int duration_ready(struct loop *l, int fd, void *data)

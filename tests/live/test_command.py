@@ -256,6 +256,13 @@ def test_a_signal_reaches_the_users_command(port):
         assert run.wait(20) == 5
 
 
+def test_it_inherits_no_descriptor_of_ours(port, tmp_path):
+    run, _ = under(port, "python3", "-c", "import os; print(*sorted(map(int, os.listdir('/proc/self/fd'))))",
+                   options=["--metrics", "0", "--record", tmp_path / "r"], folder=tmp_path)
+    *ours, listing = map(int, run.stdout.split())
+    assert ours == [0, 1, 2] and listing == 3, "3: its own, for the listing"
+
+
 def test_an_unclear_sudo_user_is_no_reason_to_run_as_root(port):
     env = dict(os.environ, SUDO_UID="", SUDO_GID="0")
     run, _ = under(port, "id", env=env)

@@ -104,6 +104,13 @@ def test_a_log_that_was_exchanged_is_not_reopened_through_the_trap(port, trap):
         assert f"cannot reopen {log}: log is a symbolic link of another user (uid 65534)" in tracer.notes()
 
 
+def test_a_recording_never_becomes_standard_error(port, tmp_path):
+    run = subprocess.run(["sh", "-c", 'exec "$@" >&- 2>&-', "sh", tracer_path(), "-P", str(port), "-d", "1",
+                          "--record", "r"], cwd=tmp_path, check=False, timeout=30)
+    assert run.returncode == 1, "the report went nowhere"
+    assert all(line.startswith("{") for line in (tmp_path / "r").read_text().splitlines())
+
+
 def test_standard_output_and_devices_are_files_as_well():
     for name, says in (("/dev/stdout", b'"type":"report"'), ("/dev/null", b"")):
         run = subprocess.run([tracer_path(), "--replay", RECORDING, "-o", "json", "--output-file", name],

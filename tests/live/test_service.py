@@ -64,6 +64,17 @@ def test_a_recording_that_begins_in_the_middle_still_names_everybody(sink, port,
     assert subprocess.run([tracer_path(), "--replay", old], check=True, capture_output=True).stdout
 
 
+def test_nohup_outlives_the_terminal(port):
+    def looks():
+        return tracer.text().count('"type":"snapshot"')
+    with Tracer(port, "-i", "100ms", output="ndjson",
+                prefix=["sh", "-c", 'trap "" HUP; exec "$@"', "sh"]) as tracer:
+        tracer.process.send_signal(signal.SIGHUP)
+        before = looks()
+        wait_until(lambda: looks() > before + 4, "it looks on")
+        tracer.stop()
+
+
 def test_hangup_with_nothing_to_reopen_ends_with_the_report(port):
     with Tracer(port) as tracer:
         tracer.process.send_signal(signal.SIGHUP)
@@ -112,6 +123,18 @@ def test_the_file_for_a_collector_is_replaced_whole(sink, port, tmp_path):
     assert prom.stat().st_ino != first.st_ino
     assert secret.read_text() == "mine"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["pgleaktrace.prom", "secret"]
+
+
+def test_a_collector_s_file_that_can_t_be_written_once_is_written_next_time(port, tmp_path):
+    folder, away = tmp_path / "collected", tmp_path / "away"
+    folder.mkdir()
+    with Tracer(port, "--output-file", folder / "x.prom", output="openmetrics") as tracer:
+        folder.rename(away)
+        wait_until(lambda: "No such file" in tracer.notes(), "the next one is tried", timeout=40)
+        away.rename(folder)
+        (folder / "x.prom").unlink()
+        tracer.process.send_signal(signal.SIGTERM)
+        assert tracer.wait() == 0 and (folder / "x.prom").exists()
 
 
 def test_a_collector_s_file_that_can_t_be_written_is_told(port, tmp_path):
