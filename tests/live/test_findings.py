@@ -170,12 +170,18 @@ def end_sessions(cluster):
     with python_script("leaky.py", 11, env=env) as hoarder, python_script("honest.py", 2, env=env) as innocent:
         hoarder.ready()
         innocent.ready()
-        sql = wait_until(lambda: plan_of(cluster, "--older", "1s")[1], "they have been idle for a second")
-        assert len(sql) == 11
+        sql = wait_until(lambda: planned_sql(cluster, 11), "all have been idle for a second")
         for line in sql:
             assert cluster.psql(line) == "t"
         cluster.wait_open(2, app="pool")
         innocent.finish()
+
+
+def planned_sql(cluster, count):
+    """Its lines, once there are as many: a hoard is one before the last of it has idled long enough."""
+    _, sql = plan_of(cluster, "--older", "1s")
+    assert len(sql) <= count
+    return len(sql) == count and sql
 
 
 def test_the_long_form_of_a_script(cluster):
@@ -255,7 +261,8 @@ def test_a_pooler_is_a_relay_and_who_is_behind_it_is_named(cluster):
     with PgBouncer(cluster) as bouncer:
         env = dict(cluster.env(app="behind"), PGPORT=str(bouncer.port))
         ports = f"{cluster.port},{bouncer.port}"
-        with Tracer(ports, "--older", "500ms", "-i", "200ms", output="ndjson") as tracer, \
+        # Where twelve connections take long to open they also grow: that is another test's.
+        with Tracer(ports, "--older", "500ms", "-i", "200ms", "--rule", "growing=off", output="ndjson") as tracer, \
                 python_script("leaky.py", 12, env=env) as python:
             python.ready()
             wait_for(tracer, "finding", "idle-hoard", "leaky.py")

@@ -191,7 +191,7 @@ class Tracer:
 
     def text(self):
         """What it wrote to stdout so far."""
-        return os.pread(self.out.fileno(), 1 << 30, 0).decode()
+        return os.pread(self.out.fileno(), 1 << 30, 0).decode(errors="replace")  # it may end within a character
 
     def wait(self, timeout=60.0):
         """Its exit status, once it ends by itself."""

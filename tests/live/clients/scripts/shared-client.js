@@ -7,7 +7,7 @@ const { PrismaPg } = require('@prisma/adapter-pg');
 
 if (!globalThis.sharedPrisma) {
 	globalThis.sharedPrisma = new PrismaClient({
-		adapter: new PrismaPg({ connectionString: process.env.DATABASE_URL, max: 2 }),
+		adapter: new PrismaPg({ connectionString: process.env.DATABASE_URL, max: 2, idleTimeoutMillis: 0 }),
 	});
 }
 
