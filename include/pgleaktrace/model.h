@@ -78,6 +78,7 @@ struct process_row {
 	 * container, unit, library, servers and the script. */
 	__u64 folded;
 	bool gone;
+	bool worker;     /* its parent runs the same script: a server's worker */
 	__s32 exit_code; /* valid if gone, not of a fold */
 	struct counts counts;
 	struct connection_row *connections; /* open first, oldest first */

@@ -107,7 +107,7 @@ const struct library_row library_rows[] = {
 			"    pool.map(work, jobs)        # work() closes as above"},
 	{.id = "sqlalchemy",
 		.name = "SQLAlchemy",
-		.mapped = "*/sqlalchemy/cyextension/*.so",
+		.mapped = "*/sqlalchemy/c*.so",
 		.pool = 15,
 		.pool_text = "5 + 10 per Engine",
 		.bound_by = "pool_size, max_overflow",

@@ -31,6 +31,21 @@ static char *limit_text(const struct finding *f, const struct library_row *l)
 		(unsigned long long)room_for(f, l), at + 1);
 }
 
+static const struct evidence *evidence_find(const struct finding *f, const char *name)
+{
+	for (size_t i = 0; i < f->evidence_count; i++)
+		if (!strcmp(f->evidence[i].name, name))
+			return &f->evidence[i];
+	return NULL;
+}
+
+static char *smaller_pool(const char *limit)
+{
+	return xasprintf("make the pool smaller: %s; or run fewer processes at once, or put a "
+			 "pooler (pgbouncer, transaction mode) in between",
+		limit);
+}
+
 static char *library_advice(const struct finding *f, const struct library_row *l)
 {
 	char *limit = limit_text(f, l), *out = NULL;
@@ -40,6 +55,10 @@ static char *library_advice(const struct finding *f, const struct library_row *l
 		out = xasprintf("close the client before the process ends: %s", l->close);
 		break;
 	case RULE_IDLE_HOARD:
+		if (evidence_find(f, "workers")) {
+			out = smaller_pool(limit);
+			break;
+		}
 		out = xasprintf(
 			"close clients when the work is done: %s; or share one small pool: %s",
 			l->close, limit);
@@ -48,12 +67,7 @@ static char *library_advice(const struct finding *f, const struct library_row *l
 		out = xasprintf("create the client once, outside the loop or request handler; %s",
 			l->close);
 		break;
-	case RULE_FAN_OUT:
-		out = xasprintf(
-			"make the pool smaller: %s; or run fewer processes at once, or put a "
-			"pooler (pgbouncer, transaction mode) in between",
-			limit);
-		break;
+	case RULE_FAN_OUT: out = smaller_pool(limit); break;
 	case RULE_LEFT_OPEN: out = xasprintf("%s: %s", rule_rows[f->rule].advice, l->close); break;
 	default: break;
 	}
@@ -61,10 +75,8 @@ static char *library_advice(const struct finding *f, const struct library_row *l
 	return out;
 }
 
-static char *plain_advice(enum rule rule, const struct budget *b)
+static char *plain_advice(const char *advice, const struct budget *b)
 {
-	const char *advice = rule_rows[rule].advice;
-
 	if (!b->known)
 		return xstrdup(advice);
 	if (!b->limit)
@@ -72,14 +84,6 @@ static char *plain_advice(enum rule rule, const struct budget *b)
 			(unsigned long long)b->slots, b->slots == 1 ? "" : "es");
 	return xasprintf("%s: at most %llu connection%s per process", advice,
 		(unsigned long long)b->limit, b->limit == 1 ? "" : "s");
-}
-
-static const struct evidence *evidence_find(const struct finding *f, const char *name)
-{
-	for (size_t i = 0; i < f->evidence_count; i++)
-		if (!strcmp(f->evidence[i].name, name))
-			return &f->evidence[i];
-	return NULL;
 }
 
 static __u64 evidence_of(const struct finding *f, const char *name)
@@ -107,6 +111,9 @@ char *advice_of(const struct finding *f)
 		return xstrdup("nothing: its own port is watched too, and who is behind it is "
 			       "named here");
 	advice = l ? library_advice(f, l) : NULL;
-
-	return advice ? advice : plain_advice(f->rule, &f->budget);
+	if (advice)
+		return advice;
+	/* A server's workers are too many, not careless. */
+	return plain_advice(
+		rule_rows[evidence_find(f, "workers") ? RULE_FAN_OUT : f->rule].advice, &f->budget);
 }

@@ -45,6 +45,7 @@ static const struct {
 	{"slots", "slots there is room for"},
 	{"unused", "of the open ones: no byte in the last quarter of `window`"},
 	{"window", "how long it was watched for this"},
+	{"workers", "processes whose parent runs the same script: a server with its workers"},
 };
 
 const char *evidence_help(const char *name)

@@ -61,6 +61,7 @@ struct hoard {
 	__u64 processes; /* that have idle connections */
 	__u64 holding;   /* that have open ones */
 	__u64 idle;
+	__u64 workers;    /* of `processes`: workers of a server */
 	bool beyond_pool; /* one alone is idle beyond its pool */
 };
 
@@ -74,17 +75,26 @@ static struct hoard hoard_of(const struct group_row *g)
 		h.processes += c->idle > 0;
 		h.holding += c->open > 0;
 		h.idle += c->idle;
+		h.workers += c->idle > 0 && g->processes[i].worker;
 		h.beyond_pool = h.beyond_pool || c->idle > process_pool(&g->processes[i]);
 	}
 	return h;
 }
 
+/* A server's workers, each with its pool: as many as somebody has configured. */
+static bool is_server(const struct hoard *h)
+{
+	return h->workers == h->processes && !h->beyond_pool;
+}
+
 /* Several processes may each have a small pool; together they may not idle on more than the
- * threshold, or a quarter of what a small server has. */
+ * threshold, or a quarter of what a small server has; a server's workers on a quarter of any. */
 static bool is_hoard(const struct hoard *h, __u64 threshold, __u64 usable)
 {
 	__u64 limit = threshold;
 
+	if (is_server(h))
+		limit = usable ? usable / 4 : 4 * threshold;
 	if (usable && usable / 4 < limit)
 		limit = usable / 4 > 1 ? usable / 4 : 2;
 	return h->beyond_pool || (h->processes > 1 && h->idle > limit);
@@ -100,11 +110,13 @@ bool idle_hoard_holds(const struct look *look, struct finding *f)
 
 	if (group_role(s, look->group) == ROLE_RELAY || !is_hoard(&h, look->threshold, usable))
 		return false;
-	if (usable && h.idle * 4 >= usable)
+	if (usable && h.idle * 4 >= usable && !is_server(&h))
 		f->severity = SEVERITY_LEAK;
 	text_age(older, sizeof(older), s->older);
 	text_age(oldest, sizeof(oldest), c->oldest);
 	prove(f, "processes", h.holding, false);
+	if (is_server(&h))
+		prove(f, "workers", h.workers, false);
 	prove(f, "open", c->open, false);
 	prove(f, "idle", c->idle, false);
 	prove(f, "older", s->older, true);

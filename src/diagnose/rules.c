@@ -35,12 +35,14 @@ const struct rule_row rule_rows[RULES] = {
 		.what = "Connections that nobody uses take slots that others need. One process "
 			"whose pool idles within its size is healthy and never named; one that "
 			"idles on more than a pool, or many that idle together, are. A leak, not a "
-			"warning, where they are a "
-			"quarter of the server's slots or more.",
+			"warning, where they are a quarter of the server's slots or more. The "
+			"workers of one server (gunicorn's, php-fpm's, a node cluster's), each "
+			"with "
+			"its pool, are named from there on only, and never called a leak.",
 		.taken_back = "when they are closed or used again",
 		.advice = "close clients when the work is done, or share one small pool per "
 			  "process",
-		.evidence = "processes open idle older oldest " BUDGET,
+		.evidence = "processes workers open idle older oldest " BUDGET,
 		.ended_by_kill = true,
 		.holds = idle_hoard_holds},
 	[RULE_GROWING] = {.id = "growing",

@@ -34,16 +34,12 @@ static const struct interpreter interpreters[] = {
 	{LIST("lua luajit"), LIST("-l"), LIST("-e"), "", "", "", ""},
 	{LIST("Rscript"), "", LIST("-e"), "", "", "", ""},
 	{LIST("dotnet"), "", "", "", LIST("exec"), LIST("run"), ""},
-	{LIST("gunicorn uvicorn hypercorn daphne"),
-		LIST("-b --bind -w --workers -k --worker-class -c --config --host --port -t "
-		     "--timeout --threads --log-level --workers-per-core -n --name --chdir -p -u "
-		     "--user -g"),
-		"", "", "", "", ""},
 };
 
 const char exec_prefixes[] =
 	LIST("env nice nohup setsid stdbuf time exec sudo ionice chrt taskset timeout");
 const char package_managers[] = LIST("npm npx yarn pnpm pnpx corepack bunx");
+const char app_servers[] = LIST("gunicorn uvicorn hypercorn daphne");
 const char chain_runners[] = LIST("bundle poetry uv pipenv pdm hatch dotenv");
 
 /* Script files of packages that stand for their own name. */

@@ -28,6 +28,8 @@ bool listed(const char *list, const char *word);
 extern const char exec_prefixes[];
 /* Launchers whose sub-command is what a person typed. */
 extern const char package_managers[];
+/* Python's servers: they run an application, "shop.wsgi:app". */
+extern const char app_servers[];
 /* Launchers that run a program behind `exec` or `run`. */
 extern const char chain_runners[];
 

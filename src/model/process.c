@@ -110,6 +110,40 @@ static bool is_nameless(const struct event_process *e)
 	return e->folded && !e->comm && !e->exe && !e->argv_length;
 }
 
+/* Its own command line says nothing: the script is what started it. */
+static void name_multiprocessing(struct process *process, const struct event_process *e)
+{
+	struct script_name name;
+
+	for (__u32 i = 0; i < e->ancestor_count; i++) {
+		const struct ancestor *a = &e->ancestors[i];
+
+		if (script_is_multiprocessing(a->argv, a->argv_length))
+			continue;
+		script_identify(&name, a->argv, a->argv_length, a->comm, NULL, e->cwd);
+		if (name.runtime && strstr(name.runtime, "py")) {
+			script_free(&process->name);
+			process->name = name;
+			process->worker = true;
+		} else {
+			script_free(&name); /* who started it is gone */
+		}
+		return;
+	}
+}
+
+static void process_name(struct process *process, const struct event_process *e)
+{
+	const struct ancestor *parent = e->ancestor_count ? &e->ancestors[0] : NULL;
+
+	script_free(&process->name);
+	script_identify(&process->name, e->argv, e->argv_length, e->comm, e->exe, e->cwd);
+	process->worker = parent && script_is_worker(e->argv, e->argv_length, parent->argv,
+					    parent->argv_length, e->cwd);
+	if (script_is_multiprocessing(e->argv, e->argv_length))
+		name_multiprocessing(process, e);
+}
+
 void apply_process(struct model *model, const struct event_process *e)
 {
 	struct process *process = process_get(model, &e->process);
@@ -121,8 +155,7 @@ void apply_process(struct model *model, const struct event_process *e)
 			return;
 	}
 	identity_keep(process, e);
-	script_free(&process->name);
-	script_identify(&process->name, e->argv, e->argv_length, e->comm, e->exe, e->cwd);
+	process_name(process, e);
 	free(process->wrapper);
 	process->wrapper = NULL;
 	for (__u32 i = 0; i < e->ancestor_count && !process->wrapper; i++)

@@ -103,7 +103,50 @@ static char *shell_command(const char *shell, const char *command, const char *c
 	return name;
 }
 
-/* `python -m celery -A proj worker` is a program's own line; others keep "python -m pkg". */
+/* "shop.wsgi:app", but no "localhost:8000", "0.0.0.0:80" or "unix:/run/x". */
+static bool is_application(const char *word)
+{
+	const char *colon = strchr(word, ':');
+
+	return colon > word && !isdigit((unsigned char)*word) &&
+	       (isalpha((unsigned char)colon[1]) || colon[1] == '_');
+}
+
+/* `gunicorn --access-logfile - shop.wsgi:app`: what it serves tells one from another. */
+static char *served_name(const struct words *w, int from)
+{
+	const char *server = program_name(w->word[from]);
+
+	for (int at = from + 1; at < w->count; at++)
+		if (is_application(w->word[at]))
+			return join(server, w->word[at]);
+	return xstrdup(server);
+}
+
+/* `celery -A proj worker`, `celery --app=proj beat`. */
+static char *celery_name(const struct words *w, int from)
+{
+	for (int at = from + 1; at < w->count; at++) {
+		const char *word = w->word[at];
+
+		if (!strncmp(word, "--app=", 6))
+			return join("celery", word + 6);
+		if ((!strcmp(word, "-A") || !strcmp(word, "--app")) && at + 1 < w->count)
+			return join("celery", w->word[at + 1]);
+	}
+	return xstrdup("celery");
+}
+
+/* A program written in Python, by its own file or as a module; NULL: no such one. */
+static char *python_program(const struct words *w, int at)
+{
+	const char *base = program_name(w->word[at]);
+
+	if (!strcmp(base, "celery"))
+		return celery_name(w, at);
+	return listed(app_servers, base) ? served_name(w, at) : NULL;
+}
+
 static char *module_name(
 	const char *interpreter, const char *flag, const char *value, const char *cwd)
 {
@@ -140,6 +183,8 @@ static char *script_word(const struct words *w, int at, const struct interpreter
 	const char *word = w->word[at], *bin = known_program(word);
 	char *path;
 
+	if (listed(in->names, "python") && (path = python_program(w, at)))
+		return path;
 	if (bin && listed(package_managers, bin))
 		return package_command(w, at, bin);
 	if (bin && at + 1 < w->count) {
@@ -164,6 +209,7 @@ static char *interpret(const struct words *w, int from, const struct interpreter
 {
 	const char *self = w->word[from];
 	bool java = listed(in->names, "java");
+	char *name;
 
 	free(*runtime);
 	*runtime = xstrdup(program_name(self[0] == '-' ? self + 1 : self));
@@ -176,6 +222,8 @@ static char *interpret(const struct words *w, int from, const struct interpreter
 			return shell_command(self, next, cwd, runtime);
 		if (listed(in->eval, word))
 			return join(*runtime, word);
+		if (listed(in->module, word) && more && (name = python_program(w, at + 1)))
+			return name;
 		if (listed(in->module, word) && more)
 			return module_name(self, word, next, cwd);
 		if (listed(in->tasks, word) && more)
@@ -216,6 +264,7 @@ static char *identify_words(const struct words *w, int from, const char *cwd, ch
 {
 	const char *self = w->word[from], *base = program_name(self);
 	const struct interpreter *in;
+	char *name;
 	int behind;
 
 	/* A prefix with only options behind it is all there is. */
@@ -229,8 +278,8 @@ static char *identify_words(const struct words *w, int from, const char *cwd, ch
 	in = interpreter_of(self);
 	if (in)
 		return interpret(w, from, in, cwd, runtime);
-	if (!strcmp(base, "celery") && from + 2 < w->count && !strcmp(w->word[from + 1], "-A"))
-		return join("celery", w->word[from + 2]);
+	if ((name = python_program(w, from)))
+		return name;
 	/* A title ("php-fpm: pool www", "puma 6.4 [app]") says itself what it is. */
 	if (w->count == from + 1 && strchr(self, ' ') && self[0] != '/')
 		return xstrdup(self);
@@ -253,6 +302,53 @@ void script_identify(struct script_name *out, const char *argv, size_t argv_leng
 		out->script = xstrdup(comm && *comm ? comm : "?");
 	}
 	free(w.text);
+}
+
+bool script_is_multiprocessing(const char *argv, size_t argv_length)
+{
+	static const char code[] = "from multiprocessing.";
+
+	for (size_t at = 0; at < argv_length; at += strnlen(argv + at, argv_length - at) + 1)
+		if (argv_length - at >= sizeof(code) && !memcmp(argv + at, code, sizeof(code) - 1))
+			return true;
+	return false;
+}
+
+/* The first word of a title ("php-fpm: pool www"); 0: it is a command line. */
+static size_t title_word(const char *argv, size_t length)
+{
+	size_t n;
+
+	while (length && (!argv[length - 1] || argv[length - 1] == ' '))
+		length--;
+	for (n = 0; n < length && argv[n] != ' ' && argv[n] != ':' && argv[n]; n++)
+		;
+	return n < length && !memchr(argv, 0, length) ? n : 0;
+}
+
+bool script_is_worker(const char *argv, size_t argv_length, const char *parent_argv,
+	size_t parent_length, const char *cwd)
+{
+	size_t n = title_word(argv, argv_length);
+	struct script_name own, parent;
+	char program[64], parent_program[64];
+	bool same;
+
+	if (n)
+		return title_word(parent_argv, parent_length) == n && !memcmp(argv, parent_argv, n);
+	if (!argv_length || !parent_length)
+		return false;
+	/* "timeout 60 node sync.js" is no server of node's. */
+	program_family(program, sizeof(program), argv);
+	program_family(parent_program, sizeof(parent_program), parent_argv);
+	if (strcmp(program, parent_program))
+		return false;
+	script_identify(&own, argv, argv_length, NULL, NULL, cwd);
+	script_identify(&parent, parent_argv, parent_length, NULL, NULL, cwd);
+	same = !strcmp(own.script, parent.script);
+	script_free(&own);
+	script_free(&parent);
+	return same;
 }
 
 char *script_wrapper(const char *argv, size_t argv_length)

@@ -146,6 +146,7 @@ static struct process_row *process_row_get(
 	row->folded = p ? p->folded : 0;
 	g->row.process_total += row->folded ? row->folded : 1;
 	row->gone = p && p->gone;
+	row->worker = p && p->worker;
 	row->exit_code = p ? p->exit_code : 0;
 	return row;
 }

@@ -26,6 +26,7 @@ struct process {
 	bool identified;
 	struct script_name name;
 	char *wrapper;
+	bool worker; /* of a server of the same script: gunicorn's, php-fpm's, node's cluster's */
 	bool gone;
 	__u32 gone_in; /* model.snapshots when it went; of a fold: when the last one joined */
 	__s32 exit_code;

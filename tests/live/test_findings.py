@@ -226,6 +226,18 @@ def test_healthy_clients_raise_nothing(cluster, node_project):
     assert rules_of(report) == {} and report["resolved"] == []
 
 
+@pytest.mark.parametrize("how", ["fork", "spawn", "forkserver"])
+def test_a_server_s_workers_are_no_hoard(cluster, how):
+    """Twelve workers, a connection each: named by their script however Python started them."""
+    with python_script("workers.py", how, 12, env=cluster.env()) as python:
+        python.ready()
+        with Tracer(cluster.port, "--older", "100ms", "-d", "1s") as tracer:
+            report = tracer.report()
+        python.finish()
+    expect(report.script("workers.py"), adopted=12, open=12)
+    assert report.total("idle") == 12 and rules_of(report) == {}
+
+
 @pytest.mark.parametrize("titles", ["on", "off"])
 def test_who_waits_for_an_answer_is_not_idle(postgres, titles):
     """Twelve long queries are no hoard, told by the backends' titles or by who spoke last."""

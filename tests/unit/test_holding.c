@@ -67,8 +67,9 @@ static void idle_hoard_of_many(void **state)
 	assert_int_equal(rig_evidence(f, "safe_processes"), 28); /* (100 - 3 - 12) / 3 */
 	assert_int_equal(rig_evidence(f, "recommended_limit"), 4);
 	budget_text(text, sizeof(text), &f->budget);
-	assert_string_equal(text, "(100 max_connections - 3 reserved - 12 others) / 3 per process = "
-				  "28 processes at once; 19 ran: at most 4 connections each");
+	assert_string_equal(text,
+		"(100 max_connections - 3 reserved - 12 others) / 3 per process = "
+		"28 processes at once; 19 ran: at most 4 connections each");
 	assert_null(rig_find(r, RULE_IDLE_HOARD, "api.js"));
 	assert_non_null(strstr(f->advice, "at most 4 connections per process"));
 }
@@ -84,6 +85,40 @@ static void idle_hoard_of_a_small_server(void **state)
 	assert_null(rig_find(r, RULE_IDLE_HOARD, "sync.js"));
 	rig_limit(r, 20, 3, 6);
 	assert_non_null(rig_find(r, RULE_IDLE_HOARD, "sync.js"));
+}
+
+/* 4 workers of a server, `each` idle connections each. */
+static struct rig *served(int each, int usable)
+{
+	struct rig *r = rig_new();
+	struct group_row *g = rig_group(r, "gunicorn shop:app");
+
+	for (int i = 0; i < 4; i++) {
+		struct process_row *p = rig_process(g, "/usr/bin/python3.11");
+
+		p->worker = true;
+		rig_open(r, g, p, each, 120 * SECOND);
+	}
+	if (usable)
+		rig_limit(r, usable + 3, 3, (__u64)each * 4);
+	return r;
+}
+
+static void a_server_s_workers_are_no_leak(void **state)
+{
+	const struct finding *f;
+
+	(void)state;
+	assert_int_equal(rig_count_findings(served(5, 80)), 0);
+	assert_int_equal(rig_count_findings(served(10, 0)), 0);
+	f = rig_find(served(6, 80), RULE_IDLE_HOARD, "gunicorn shop:app");
+	assert_non_null(f);
+	assert_int_equal(f->severity, SEVERITY_WARNING);
+	assert_int_equal(rig_evidence(f, "workers"), 4);
+	assert_non_null(strstr(f->advice, "make the pool smaller"));
+	f = rig_find(served(11, 80), RULE_IDLE_HOARD, "gunicorn shop:app"); /* beyond any pool */
+	assert_non_null(f);
+	assert_int_equal(f->severity, SEVERITY_LEAK);
 }
 
 static void growing(void **state)
@@ -234,6 +269,7 @@ int main(void)
 		cmocka_unit_test(idle_hoard_beyond_a_pool),
 		cmocka_unit_test(idle_hoard_of_many),
 		cmocka_unit_test(idle_hoard_of_a_small_server),
+		cmocka_unit_test(a_server_s_workers_are_no_leak),
 		cmocka_unit_test(growing),
 		cmocka_unit_test(growing_needs_more_than_a_pool),
 		cmocka_unit_test(growing_counts_what_closed),

@@ -30,11 +30,13 @@ static const struct {
 	{"node|-", NULL, "node -", "node"},
 	{"/usr/bin/python3|-", NULL, "python3 -", "python3"},
 	{"node|--import|file:///app/loader.mjs|file:///app/x.mjs", "/app", "x.mjs", "node"},
-	{"node|--require|/app/node_modules/tsx/dist/preflight.cjs|--import|file:///app/node_modules/tsx/"
+	{"node|--require|/app/node_modules/tsx/dist/preflight.cjs|--import|file:///app/"
+	 "node_modules/tsx/"
 	 "dist/loader.mjs|scripts/a.ts",
 		"/app", "scripts/a.ts", "node"},
 	{"node|/app/node_modules/.bin/tsx|scripts/a.ts", "/app", "scripts/a.ts", "tsx"},
-	{"node|/app/node_modules/ts-node/dist/bin.js|-P|tsconfig.json|a.ts", "/app", "a.ts", "ts-node"},
+	{"node|/app/node_modules/ts-node/dist/bin.js|-P|tsconfig.json|a.ts", "/app", "a.ts",
+		"ts-node"},
 	{"tsx|watch|src/server.ts", NULL, "src/server.ts", "tsx"},
 	{"ts-node|-O|{}|a.ts", NULL, "a.ts", "ts-node"},
 	{"npm run seed          ", NULL, "npm run seed", NULL},
@@ -59,14 +61,22 @@ static const struct {
 	{"python3|-c|import psycopg2", NULL, "python3 -c", "python3"},
 	{"/venv/bin/python|/srv/app/etl.py", "/srv/app", "etl.py", "python"},
 	{"python3|-m|pytest|-q", NULL, "python -m pytest", "python3"},
-	{"/venv/bin/python3|/venv/bin/gunicorn|app:wsgi", "/srv", "/venv/bin/gunicorn", "python3"},
-	{"gunicorn|-w|4|-b|0.0.0.0:8000|app:wsgi", NULL, "app:wsgi", "gunicorn"},
-	{"uvicorn|main:app|--port|8000", NULL, "main:app", "uvicorn"},
+	{"/venv/bin/python3|/venv/bin/gunicorn|app:wsgi", "/srv", "gunicorn app:wsgi", "python3"},
+	{"/usr/bin/python3|/usr/bin/"
+	 "gunicorn|-b|localhost:80|--access-logfile|-|shop.wsgi:make_app()",
+		NULL, "gunicorn shop.wsgi:make_app()", "python3"},
+	{"python3|-m|uvicorn|--host|::|--uds|unix:/run/x|main:app", NULL, "uvicorn main:app",
+		"python3"},
+	{"/usr/bin/python3|/usr/bin/celery|-c|4|worker|--app=proj", NULL, "celery proj", "python3"},
+	{"gunicorn|shop", NULL, "gunicorn", NULL},
+	{"gunicorn|-w|4|-b|0.0.0.0:8000|app:wsgi", NULL, "gunicorn app:wsgi", NULL},
+	{"uvicorn|main:app|--port|8000", NULL, "uvicorn main:app", NULL},
 	{"celery|-A|proj|worker", NULL, "celery proj", NULL},
 	{"ruby|bin/import.rb", NULL, "bin/import.rb", "ruby"},
 	{"ruby3.1|-r|bundler/setup|x.rb", NULL, "x.rb", "ruby3.1"},
 	{"bundle|exec|ruby|x.rb", NULL, "x.rb", "ruby"},
-	{"puma 6.4.0 (tcp://0.0.0.0:3000) [shop]", NULL, "puma 6.4.0 (tcp://0.0.0.0:3000) [shop]", NULL},
+	{"puma 6.4.0 (tcp://0.0.0.0:3000) [shop]", NULL, "puma 6.4.0 (tcp://0.0.0.0:3000) [shop]",
+		NULL},
 	{"perl|-w|load.pl", NULL, "load.pl", "perl"},
 	{"perl|-e|print 1", NULL, "perl -e", "perl"},
 	{"php|artisan|queue:work", NULL, "artisan queue:work", "php"},
@@ -126,6 +136,42 @@ static void names_real_command_lines(void **state)
 	}
 }
 
+static bool works_for(const char *argv, size_t n, const char *parent, size_t m)
+{
+	return script_is_worker(argv, n, parent, m, "/srv");
+}
+#define WORKS_FOR(argv, parent) works_for(argv, sizeof(argv) - 1, parent, sizeof(parent) - 1)
+
+static void a_worker_runs_what_its_parent_runs(void **state)
+{
+	(void)state;
+	assert_true(WORKS_FOR(
+		"python3\0/usr/bin/gunicorn\0shop:app", "python3\0/usr/bin/gunicorn\0shop:app"));
+	assert_true(WORKS_FOR("/usr/bin/node\0/srv/api.js", "node\0api.js"));
+	assert_true(
+		WORKS_FOR("php-fpm: pool www   ", "php-fpm: master process (/etc/php-fpm.conf)"));
+	assert_true(WORKS_FOR(
+		"puma: cluster worker 0: 7 [shop]", "puma 6.4.0 (tcp://0.0.0.0:3000) [shop]"));
+	assert_false(WORKS_FOR("php-fpm: pool www", "php\0run.php"));
+	assert_false(WORKS_FOR("node\0scripts/sync.js", "node\0run-all.js"));
+	assert_false(WORKS_FOR("node\0scripts/sync.js", "sh\0-c\0node scripts/sync.js; date"));
+	assert_false(WORKS_FOR("node\0sync.js", "timeout\00060\0node\0sync.js"));
+	assert_false(WORKS_FOR("node\0sync.js", "sh\0-c\0node sync.js"));
+	assert_false(WORKS_FOR("python3\0a.py", ""));
+	assert_false(WORKS_FOR("", ""));
+}
+
+static void multiprocessing_is_told(void **state)
+{
+	const char argv[] =
+		"python3\0-c\0from multiprocessing.spawn import spawn_main; spawn_main(4)\0--x";
+
+	(void)state;
+	assert_true(script_is_multiprocessing(argv, sizeof(argv)));
+	assert_false(script_is_multiprocessing(argv, 20));
+	assert_false(script_is_multiprocessing("python3\0-c\0import multiprocessing", 34));
+}
+
 static void names_at_least_sixty(void **state)
 {
 	(void)state;
@@ -180,6 +226,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names_real_command_lines),
 		cmocka_unit_test(names_at_least_sixty),
+		cmocka_unit_test(a_worker_runs_what_its_parent_runs),
+		cmocka_unit_test(multiprocessing_is_told),
 		cmocka_unit_test(survives_hostile_argv),
 		cmocka_unit_test(finds_wrappers),
 	};
