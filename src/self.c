@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/ns.h"
@@ -27,6 +28,14 @@ static __u64 resident_bytes(void)
 	return pages * (__u64)sysconf(_SC_PAGESIZE);
 }
 
+static __u64 clock_of(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return (__u64)now.tv_sec * SECOND + (__u64)now.tv_nsec;
+}
+
 void self_read(struct self *out, const struct stream *stream)
 {
 	struct rusage usage;
@@ -35,6 +44,8 @@ void self_read(struct self *out, const struct stream *stream)
 	if (!getrusage(RUSAGE_SELF, &usage))
 		out->cpu = ns_of(&usage.ru_utime) + ns_of(&usage.ru_stime);
 	out->resident = resident_bytes();
+	if (stream_fd(stream) >= 0)
+		out->booted = clock_of(CLOCK_REALTIME) - clock_of(CLOCK_BOOTTIME);
 	while (out->fill_count < FILLS_MOST) {
 		struct fill *fill = &out->fills[out->fill_count];
 

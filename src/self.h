@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* self.h: what the program itself costs, read where it is asked for: no part of the model. */
+/* self.h: what the program itself costs, and the time, read where they are asked for: no part of the
+ * model. */
 #ifndef SELF_H
 #define SELF_H
 

@@ -123,6 +123,7 @@ static const char *script_label(const struct page *p, const char *name, char *ou
 struct found {
 	char script[SERIES_LABEL_COLUMNS * 4 + 4];
 	enum rule rule;
+	enum severity severity; /* a hoard is graver where it takes a quarter of the slots */
 };
 
 static int by_found(const void *a, const void *b)
@@ -130,7 +131,9 @@ static int by_found(const void *a, const void *b)
 	const struct found *x = a, *y = b;
 	int order = strcmp(x->script, y->script);
 
-	return order ? order : (int)x->rule - (int)y->rule;
+	if (!order)
+		order = (int)x->rule - (int)y->rule;
+	return order ? order : (int)x->severity - (int)y->severity;
 }
 
 /* Findings of the scripts that share a label are one sample: how many. */
@@ -145,6 +148,7 @@ static void write_findings(const struct page *p, const struct family *f)
 
 		snprintf(found[n].script, sizeof(found->script), "%s",
 			one->group ? script_label(p, one->group->name, label, sizeof(label)) : "");
+		found[n].severity = one->severity;
 		found[n++].rule = one->rule;
 	}
 	qsort(found, n, sizeof(*found), by_found);
@@ -154,8 +158,7 @@ static void write_findings(const struct page *p, const struct family *f)
 			same++;
 		page_name(p, f, "");
 		exposition_label(p->out, "rule", rule_rows[found[i].rule].id, true);
-		exposition_label(p->out, "severity",
-			severity_name(rule_rows[found[i].rule].severity), false);
+		exposition_label(p->out, "severity", severity_name(found[i].severity), false);
 		exposition_label(p->out, "script", found[i].script, false);
 		fputc('}', p->out);
 		page_number(p, same);
@@ -210,11 +213,14 @@ static void write_series_count(const struct page *p, const struct family *f)
 static void write_seen(const struct page *p, const struct family *f)
 {
 	const struct event_session *s = p->snapshot->session;
+	__u64 booted = s ? s->wall - s->head.time : 0;
 
 	if (!s)
 		return;
+	if (p->self && p->self->booted) /* the clock may have been set since the start */
+		booted = p->self->booted;
 	page_name(p, f, "");
-	page_seconds(p, s->wall + (p->snapshot->now - s->head.time));
+	page_seconds(p, booted + p->snapshot->now);
 }
 
 static void write_build(const struct page *p, const struct family *f)

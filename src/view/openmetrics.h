@@ -14,8 +14,9 @@ struct fill {
 };
 #define FILLS_MOST 4
 
-/* What the program itself costs. */
+/* What the program itself costs, and when it is asked. */
 struct self {
+	__u64 booted;   /* ns since 1970, as the wall clock is set now; 0: of a recording */
 	__u64 cpu;      /* ns */
 	__u64 resident; /* bytes */
 	struct fill fills[FILLS_MOST];

@@ -173,16 +173,24 @@ static void test_an_hour_after_the_last_process_it_ends(void **state)
 	model_free(model);
 }
 
-static char *page_of(struct model *model, enum exposition exposition)
+static char *page_with(const struct snapshot *s, const struct findings *findings, const struct self *self,
+	enum exposition exposition)
 {
-	struct snapshot *s = model_snapshot(model, &everything);
-	struct findings *findings = findings_of(s, &(struct rule_settings){0});
 	char *text = NULL;
 	size_t size;
 	FILE *out = open_memstream(&text, &size);
 
-	openmetrics_write(out, s, findings, NULL, exposition);
+	openmetrics_write(out, s, findings, self, exposition);
 	fclose(out);
+	return text;
+}
+
+static char *page_of(struct model *model, enum exposition exposition)
+{
+	struct snapshot *s = model_snapshot(model, &everything);
+	struct findings *findings = findings_of(s, &(struct rule_settings){0});
+	char *text = page_with(s, findings, NULL, exposition);
+
 	findings_free(findings);
 	snapshot_free(s);
 	return text;
@@ -226,6 +234,40 @@ static void test_names_cut_alike_are_one(void **state)
 	assert_int_equal(s->series[0].processes, 2);
 	snapshot_free(s);
 	model_free(model);
+}
+
+/* A rule's findings may differ: an idle hoard is a warning, or a leak. */
+static void test_a_finding_is_as_grave_as_it_was_judged(void **state)
+{
+	struct group_row group = {.name = "seed.js"};
+	struct finding rows[] = {{.rule = RULE_IDLE_HOARD, .severity = SEVERITY_LEAK, .group = &group},
+		{.rule = RULE_IDLE_HOARD, .severity = SEVERITY_WARNING, .group = &group},
+		{.rule = RULE_IDLE_HOARD, .severity = SEVERITY_LEAK, .group = &group}};
+	const struct findings findings = {.rows = rows, .count = 3};
+	const struct snapshot nothing = {0};
+	char *text = page_with(&nothing, &findings, NULL, EXPOSITION_OPENMETRICS);
+
+	(void)state;
+	assert_non_null(strstr(text, "_findings{rule=\"idle-hoard\",severity=\"leak\",script=\"~other\"} 2\n"));
+	assert_non_null(strstr(text, "_findings{rule=\"idle-hoard\",severity=\"warning\",script=\"~other\"} 1\n"));
+	free(text);
+}
+
+/* The wall clock as it is set now, not as it was when the watch began. */
+static void test_a_clock_that_was_set_is_believed(void **state)
+{
+	const struct event_session session = {.head.time = 5 * SECOND, .wall = 105 * SECOND};
+	const struct snapshot s = {.session = &session, .now = 65 * SECOND};
+	const struct findings none = {0};
+	const struct self self = {.booted = 7000 * SECOND}, replayed = {0};
+	char *live = page_with(&s, &none, &self, EXPOSITION_CLASSIC);
+	char *played = page_with(&s, &none, &replayed, EXPOSITION_CLASSIC);
+
+	(void)state;
+	assert_non_null(strstr(live, "\npgleaktrace_last_look_timestamp_seconds 7065.000\n"));
+	assert_non_null(strstr(played, "\npgleaktrace_last_look_timestamp_seconds 165.000\n"));
+	free(live);
+	free(played);
 }
 
 static void test_classic_text_says_the_same_in_its_own_way(void **state)
@@ -291,6 +333,8 @@ int main(void)
 		cmocka_unit_test(test_an_hour_after_the_last_process_it_ends),
 		cmocka_unit_test(test_hostile_names_stay_inside_their_label),
 		cmocka_unit_test(test_names_cut_alike_are_one),
+		cmocka_unit_test(test_a_finding_is_as_grave_as_it_was_judged),
+		cmocka_unit_test(test_a_clock_that_was_set_is_believed),
 		cmocka_unit_test(test_classic_text_says_the_same_in_its_own_way),
 		cmocka_unit_test(test_the_format_is_the_client_s_choice),
 		cmocka_unit_test(test_where_to_listen),
