@@ -26,7 +26,9 @@ static void apply_loss(struct model *model, const struct event_loss *e)
 	__u64 drift = model->losses.drift;
 
 	model->losses = e->losses;
-	model->losses.drift = drift; /* found here, not in the kernel */
+	/* Found here, not in the kernel; or by the model that is told again. */
+	if (drift > e->losses.drift)
+		model->losses.drift = drift;
 }
 
 static void apply_session(struct model *model, const struct event_session *e)

@@ -115,17 +115,18 @@ static void tell_look(const struct teller *t, const struct connection *c)
 	}
 }
 
-/* What the kernel has closed first: the books add it up. Ends that were never seen are among it. */
+/* What the kernel has closed first: the books add it up. Ends that were never seen are among what is
+ * told last. */
 static void tell_ledger(const struct teller *t, const struct ledger *l)
 {
 	union event event = {.totals = {.ledger = l->key, .totals = l->settled, .gone = 1}};
 	const struct process *p = state_process(t->model, &l->key.process);
 
-	event.totals.totals.unknown += l->unknown;
-	event.totals.totals.open -= (__s64)l->unknown;
 	if (p && p->gone)
 		tell(t, &event, EVENT_TOTALS, t->model->now);
 	event.totals.totals = l->totals;
+	event.totals.totals.unknown += l->unknown;
+	event.totals.totals.open -= (__s64)l->unknown;
 	event.totals.gone = 0;
 	tell(t, &event, EVENT_TOTALS, t->model->now);
 }

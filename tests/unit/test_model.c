@@ -139,6 +139,25 @@ static void counts_come_from_the_kernel_not_from_events(void **state)
 	model_free(model);
 }
 
+/* Also of one who lives: a paused screen shows a copy. */
+static void assert_copy_knows_what_ended_unseen(struct model *model)
+{
+	const union event session = {.session = {.head = {EVENT_SESSION, 0, SECOND}}};
+	struct model *copy;
+	struct snapshot *s;
+
+	model_apply(model, &session); /* without one there is nothing to tell */
+	copy = model_copy(model);
+	s = model_snapshot(copy, &everything);
+	assert_int_equal(s->counts.unknown, 2);
+	assert_int_equal(s->counts.open, 0);
+	assert_int_equal(s->losses.drift, 2);
+	assert_false(s->complete);
+	assert_balanced(&s->counts);
+	snapshot_free(s);
+	model_free(copy);
+}
+
 static void what_no_snapshot_finds_twice_ended_unseen(void **state)
 {
 	struct ledger_key key = ledger_of(7, 1, 1);
@@ -159,6 +178,7 @@ static void what_no_snapshot_finds_twice_ended_unseen(void **state)
 		assert_balanced(&s->counts);
 		snapshot_free(s);
 	}
+	assert_copy_knows_what_ended_unseen(model);
 	model_free(model);
 }
 
