@@ -60,13 +60,13 @@ static unsigned pane_word(
 	return at;
 }
 
-/* Words of foreign or own text, broken before the last column; own newlines stay. */
+/* Words of foreign or own text on one or more lines, broken before the last column. */
 static void pane_say(struct pane *p, unsigned indent, enum style style, const char *text)
 {
 	unsigned at = indent, columns = p->screen->canvas.columns;
 
 	while (*text && p->line < p->end) {
-		size_t n = strcspn(text, " \n");
+		size_t n = strcspn(text, " ");
 		char *raw = xmemdup(text, n), *word = text_clean(raw, n);
 
 		if (at > indent && at + 1 + text_columns(word) > columns - 1) {
@@ -78,12 +78,7 @@ static void pane_say(struct pane *p, unsigned indent, enum style style, const ch
 		at = pane_word(p, indent, at, style, word);
 		free(raw);
 		free(word);
-		text += n;
-		if (*text == '\n') {
-			p->line++;
-			at = indent;
-		}
-		text += *text != 0;
+		text += n + (text[n] != 0);
 	}
 	p->cut |= *text != 0;
 	p->line++;
@@ -150,8 +145,12 @@ static void pane_library(struct pane *p, const struct event_process *e)
 			e->library_sign && *e->library_sign ? ")" : "",
 			e->library_config && *e->library_config ? ", " : "",
 			e->library_config ? e->library_config : "");
-	if (e->source && *e->source)
-		pane_print(p, STYLE_PLAIN, "source: %s", e->source);
+	for (const char *at = e->source; at && *at;) {
+		size_t n = strcspn(at, "\n");
+
+		pane_print(p, STYLE_PLAIN, "%s%.*s", at == e->source ? "source: " : "", (int)n, at);
+		at += n + (at[n] != 0);
+	}
 }
 
 static void pane_group(struct pane *p, const struct row *row)

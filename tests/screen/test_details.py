@@ -44,6 +44,16 @@ def of(panes, *beginnings):
     return [pane for pane in panes if all(any(line.startswith(word) for line in pane) for word in beginnings)]
 
 
+def test_a_path_does_not_write_lines_of_its_own(tmp_path):
+    file = tmp_path / "lines.ndjson"
+    file.write_text(HOSTS.read_text().replace('"cwd":"/', '"cwd":"/srv\\nheld by pid 1 (fd 3)/'))
+    with Terminal("--replay", file, "--older", "1s", "--speed", "1000", size=(110, 70)) as played:
+        played.until(" END ")
+        played.press("Enter", "Down")
+        played.until(lambda screen: "program /" in screen)
+        assert re.search(r"in /srv\\x0aheld\s+by pid", played.screen())
+
+
 def test_every_ending_is_in_the_totals(terminal):
     assert " 5 open, 4 idle > 1s; 0 at the start, 11 opened, 3 refused, 1 closed, 1 abandoned, 1 hung up\n" in terminal.screen()
 
