@@ -175,7 +175,7 @@ static void check_metrics(struct argp_state *state, const struct options *o)
 /* Both are answers of their own, to what is there now unless something longer was asked for. */
 static void check_plans(struct argp_state *state, struct options *o)
 {
-	const char *name = o->explain ? "--explain" : "--kill-plan";
+	const char *name = o->kill_plan ? "--kill-plan" : "--explain";
 
 	if (!o->explain && !o->kill_plan)
 		return;

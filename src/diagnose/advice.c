@@ -8,13 +8,14 @@
 #include "base/mem.h"
 #include "diagnose/diagnose.h"
 
-/* What there is room for, but no more than one pool has as it is: a leak is no reason for a larger. */
+/* What there is room for, but no more than one pool has as it is, or a usual one where there is none:
+ * a leak is no reason for a larger. */
 static __u64 room_for(const struct finding *f, const struct library_row *l)
 {
 	__u64 asked = pool_configured(l, f->client->library_config);
-	__u64 pool = asked ? asked : l->pool;
+	__u64 pool = asked ? asked : l->pool ? l->pool : POOL_USUAL;
 
-	return pool && pool < f->budget.limit ? pool : f->budget.limit;
+	return pool < f->budget.limit ? pool : f->budget.limit;
 }
 
 /* "new Pool({ max: N })" with the number, where it is known. */

@@ -20,6 +20,9 @@ const struct server_row *connection_server(
 /* Was its server, as far as it was seen, never full? False: it was, or nobody knows. */
 bool server_had_room(const struct snapshot *snapshot, const struct connection_row *row);
 
+/* node-postgres, postgres.js, Prisma 7, asyncpg and HikariCP all open 10 unless told otherwise. */
+#define POOL_USUAL 10
+
 /* "max=20 in scripts/db.js:4": the number behind one of the library's own parameters; 0: none. */
 __u64 pool_configured(const struct library_row *library, const char *config);
 /* The most connections that one pool of this process holds without being asked for more. */

@@ -12,8 +12,6 @@
 #include "base/text.h"
 #include "diagnose/diagnose.h"
 
-/* node-postgres, postgres.js, Prisma 7, asyncpg and HikariCP all open 10 unless told otherwise. */
-#define POOL_USUAL   10
 #define QUARTERS     4
 #define WINDOW_LEAST (2 * SECOND) /* a burst at the start of a process is no growth */
 

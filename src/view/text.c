@@ -40,8 +40,9 @@ static void print_command(const struct view_context *c, const struct event_comma
 static void print_nothing(const struct view_context *c, const struct snapshot *s)
 {
 	const char *port = s->session && s->session->port_count > 1 ? "these ports" : "this port";
-	const char *who =
-		s->command ? "the command and its children made no" : "no process has or made a";
+	const char *who = s->command          ? "the command and its children made no"
+			  : s->instance_count ? "no process on this host has or made a"
+					      : "no process has or made a";
 
 	if (s->narrowed)
 		fprintf(c->out,
@@ -50,9 +51,8 @@ static void print_nothing(const struct view_context *c, const struct snapshot *s
 			"\nWithout them all are shown.\n",
 			port);
 	else
-		fprintf(c->out,
-			"Nothing to show: %s connection to %s.\nIs it the right port (-P)?\n", who,
-			port);
+		fprintf(c->out, "Nothing to show: %s connection to %s.\n%s", who, port,
+			s->instance_count ? "" : "Is it the right port (-P)?\n");
 }
 
 static void print_header(const struct view_context *c, const struct snapshot *s)

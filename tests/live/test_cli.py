@@ -55,6 +55,16 @@ def test_event_lines_then_the_report_at_ctrl_c(sink, port):
     assert lines[-1] == "Complete: nothing lost." or lines[-1].startswith("Complete: nothing lost;")
 
 
+def test_nobody_is_there(cluster, port):
+    """Whether the port is right is asked only where no server is."""
+    def said(at):
+        run = subprocess.run([tracer_path(), "--once", "-P", str(at)], capture_output=True, text=True, check=True)
+        return run.stdout.split("\n\n")[1]
+    assert said(port) == ("Nothing to show: no process has or made a connection to this port.\n"
+                          "Is it the right port (-P)?")
+    assert said(cluster.port) == "Nothing to show: no process on this host has or made a connection to this port."
+
+
 def test_once_shows_what_is_open_without_lines(sink, port):
     with tool("leaker", "-n", 3, "-H", LOCAL, port) as leaker:
         leaker.said()

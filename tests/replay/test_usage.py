@@ -31,7 +31,7 @@ def run(*args, **more):
     (["-o", "yaml"], "the formats are text"), (["--metrics", "db:1"], "9187"), (["--metrics", "1", "--once"], "one of the two"),
     (["-o", "openmetrics", "-g", "user"], "counts everything by script"), (["--speed", "0"], "from 0.1 to 1000"),
     (["--speed", "2"], "--speed is for --replay"), (["--replay", "x", "--once"], "no --record, --once or -d"),
-    (["--explain", "x", "--kill-plan"], "a form of its own"), (["--kill-plan", "-g", "user"], "no -g user"),
+    (["--explain", "x", "--kill-plan"], "--kill-plan is a form of its own"), (["--kill-plan", "-g", "user"], "no -g user"),
     (["--ring-size", "5000"], "a power of two"), (["--max-tracked", "0"], "at least 1"),
     (["--fail-on", "x"], "no severity"), (["--error-exitcode", "3"], "on what? (--fail-on)"),
     (["--fail-on", "leak", "--error-exitcode", "0"], "from 1 to 255"), (["--grace", "1"], "after which command?"),

@@ -236,6 +236,9 @@ static void advice_never_asks_for_a_larger_pool(void **state)
 	assert_non_null(strstr(rig_find(r, RULE_IDLE_HOARD, "one.js")->advice, "max: 10 }"));
 	e->library_config = "max=3 in db.js:4";
 	assert_non_null(strstr(rig_find(r, RULE_IDLE_HOARD, "one.js")->advice, "max: 3 }"));
+	e->library = "psycopg2"; /* which has no pool of its own */
+	e->library_config = NULL;
+	assert_non_null(strstr(rig_find(r, RULE_IDLE_HOARD, "one.js")->advice, "Pool(1, 10, url)"));
 }
 
 static void a_pool_of_the_library_s_or_the_script_s_size_is_healthy(void **state)
