@@ -20,10 +20,8 @@ __hidden bool descriptor_is_tcp(struct sock *sk)
  * out of those that bind() has taken. */
 __hidden bool descriptor_is_clients(struct sock *sk)
 {
-	struct inet_bind_bucket *bucket =
-		BPF_CORE_READ((struct tcp_sock *)sk, inet_conn.icsk_bind_hash);
-
-	return bucket && BPF_CORE_READ(bucket, fastreuse) < 0;
+	/* Without a bucket there is nothing to read: 0. */
+	return BPF_CORE_READ((struct tcp_sock *)sk, inet_conn.icsk_bind_hash, fastreuse) < 0;
 }
 
 static void address_put(__u8 *to, __be32 v4, __u64 v6)
@@ -51,10 +49,13 @@ GLOBAL int descriptor_addresses(struct ends *ends, __be32 local, __be32 remote, 
 	return 1;
 }
 
-/* Both ends of a TCP connection. */
+/* Both ends of a TCP connection. Once it is closed only inet_sport has the port; that lies far from the
+ * rest, one memory access more for each. */
 __hidden void descriptor_ends(struct ends *ends, struct sock *sk, struct tcp_sock *tcp)
 {
-	ends->local_port = bpf_ntohs(tcp->inet_conn.icsk_inet.inet_sport);
+	ends->local_port = sk->__sk_common.skc_num;
+	if (!ends->local_port)
+		ends->local_port = bpf_ntohs(tcp->inet_conn.icsk_inet.inet_sport);
 	ends->remote_port = bpf_ntohs(sk->__sk_common.skc_dport);
 	ends->netns = sk->__sk_common.skc_net.net->ns.inum;
 	descriptor_addresses(ends, sk->__sk_common.skc_rcv_saddr, sk->__sk_common.skc_daddr,

@@ -5,6 +5,7 @@
  * connection is, and how many, src/stream/live_look.c makes out of the rows:
  *
  *   a client's descriptor   EVENT_SOCKET, EVENT_HOLDER; the ledger is the holder's
+ *   before a process's first of those: struct process_capture, without argv and paths
  *   a server's              struct server_capture
  */
 #include "pgleaktrace.bpf.h"
@@ -18,18 +19,38 @@ const volatile __u32 unix_watching = 1;
 /* Set by src/stream/live_look.c between two passes: it wants to know who listens, on any port. */
 __u32 listeners_wanted = 0;
 
+/* Whose process_capture went out last. */
+static __u32 told = 0;
+
+static __noinline void write_process(
+	struct seq_file *seq, struct task_struct *task, const struct process_key *key)
+{
+	struct process_capture capture = {.process = *key};
+
+	process_facts_at(&capture, address_of(task));
+	capture.head.size = sizeof(capture);
+	bpf_seq_write(seq, &capture, sizeof(capture));
+}
+
+/* What finds no more room in the buffer is asked for again, all that was written of the same
+ * descriptor too. */
 static __noinline void write_client(struct bpf_iter__task_file *ctx, struct task_struct *task,
 	struct event_socket *event)
 {
+	struct seq_file *seq = ctx->meta->seq;
+
 	event->head.kind = EVENT_SOCKET;
 	event->head.size = sizeof(*event);
 	process_key_of(task, &event->ledger.process);
-	if (!bpf_seq_write(ctx->meta->seq, event, sizeof(*event)))
-		descriptor_holder(ctx, task, event->cookie);
+	if (told != event->ledger.process.pid)
+		write_process(seq, task, &event->ledger.process);
+	if (!bpf_seq_write(seq, event, sizeof(*event)) &&
+		descriptor_holder(ctx, task, event->cookie))
+		told = event->ledger.process.pid;
 }
 
 /* Only who listens tells a client that has called bind() before connect() from a server's end: then the
- * attribution is left unknown. */
+ * attribution is left unknown. What follows from the state alone is left to user space. */
 static __noinline void tcp_client(struct bpf_iter__task_file *ctx, struct task_struct *task,
 	struct sock *sk, struct tcp_sock *tcp, const struct ends *ends)
 {
@@ -41,9 +62,7 @@ static __noinline void tcp_client(struct bpf_iter__task_file *ctx, struct task_s
 	event.ledger.server.family = ends->remote_family;
 	event.ledger.server.netns = ends->netns;
 	event.state = sk->__sk_common.skc_state;
-	event.open = event.state == TCP_ESTABLISHED;
-	event.opened_at = event.state == TCP_SYN_SENT ? 0 : event.head.time;
-	event.attribution = descriptor_is_clients(sk) ? ATTRIBUTION_SNAPSHOT : ATTRIBUTION_UNKNOWN;
+	event.attribution = descriptor_is_clients(sk) * ATTRIBUTION_SNAPSHOT;
 	__builtin_memcpy(event.local, ends->local, sizeof(ends->local));
 	event.local_port = ends->local_port;
 	descriptor_traffic(&event, tcp);
@@ -84,10 +103,8 @@ static __noinline bool unix_client(
 		return false;
 	event.head.time = bpf_ktime_get_boot_ns();
 	event.cookie = connection_cookie(sk);
-	event.opened_at = event.head.time;
-	event.open = unix_state(peer) != TCP_CLOSE;
 	event.attribution = ATTRIBUTION_SNAPSHOT;
-	event.state = TCP_ESTABLISHED;
+	event.state = unix_state(peer) == TCP_CLOSE ? TCP_CLOSE_WAIT : TCP_ESTABLISHED;
 	write_client(ctx, task, &event);
 	return true;
 }

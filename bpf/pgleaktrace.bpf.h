@@ -169,6 +169,7 @@ int ledger_end(struct totals *totals, enum ending ending, bool held);
 void process_key_of(struct task_struct *task, struct process_key *key);
 int process_key_at(struct process_key *key, __u64 task_struct);
 void process_comm_of(struct task_struct *task, char comm[EVENT_COMM]);
+int process_facts_at(struct process_capture *c, __u64 task_struct);
 
 /* process.bpf.c */
 void process_introduce(struct task_struct *task, const struct process_key *key);

@@ -47,29 +47,6 @@ struct {
 	__type(value, struct scratch);
 } scratch SEC(".maps");
 
-static __u32 pid_in_own_namespace(struct task_struct *task, __u32 *pidns)
-{
-	struct pid *pid = BPF_CORE_READ(task, group_leader, thread_pid);
-	__u32 level = BPF_CORE_READ(pid, level);
-	void *numbers = (void *)pid + bpf_core_field_offset(struct pid, numbers);
-	struct upid *upid = numbers + (__u64)level * bpf_core_type_size(struct upid);
-
-	*pidns = BPF_CORE_READ(upid, ns, ns.inum);
-	return (__u32)BPF_CORE_READ(upid, nr);
-}
-
-static void capture_facts(struct process_capture *c, struct task_struct *task)
-{
-	c->head.kind = EVENT_PROCESS;
-	c->head.time = bpf_ktime_get_boot_ns();
-	c->cgroup = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
-	c->parent = (__u32)BPF_CORE_READ(task, group_leader, real_parent, tgid);
-	c->uid = BPF_CORE_READ(task, real_cred, uid.val);
-	c->netns = BPF_CORE_READ(task, nsproxy, net_ns, ns.inum);
-	c->pid_in_ns = pid_in_own_namespace(task, &c->pidns);
-	process_comm_of(BPF_CORE_READ(task, group_leader), c->comm);
-}
-
 /* argv as the process has it now; a page that is not resident leaves it empty, and user space
  * asks /proc. */
 static __u32 capture_argv(struct scratch *s, struct mm_struct *mm)
@@ -97,7 +74,8 @@ static bool capture_send(
 	struct fs_struct *fs = BPF_CORE_READ(task, fs);
 
 	s->capture.process = *key;
-	capture_facts(&s->capture, task);
+	s->capture.cgroup = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
+	process_facts_at(&s->capture, address_of(task));
 	at = capture_argv(s, mm);
 	end = path_components(&s->walk, s->tail, at,
 		(void *)fs + bpf_core_field_offset(struct fs_struct, pwd),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
-/* process_key.bpf.c: which process a task is. */
+/* process_key.bpf.c: which process a task is, and what else the kernel knows of it by heart. */
 #include "pgleaktrace.bpf.h"
 
 /* A pointer is followed by a helper, where it has to be: at each load of one through `task` itself the
@@ -31,4 +31,32 @@ __hidden void process_comm_of(struct task_struct *task, char comm[EVENT_COMM])
 {
 	bpf_probe_read_kernel_str(
 		comm, EVENT_COMM, (void *)task + bpf_core_field_offset(struct task_struct, comm));
+}
+
+static __u32 pid_in_own_namespace(struct task_struct *task, __u32 *pidns)
+{
+	struct pid *pid = BPF_CORE_READ(task, group_leader, thread_pid);
+	__u32 level = BPF_CORE_READ(pid, level);
+	void *numbers = (void *)pid + bpf_core_field_offset(struct pid, numbers);
+	struct upid *upid = numbers + (__u64)level * bpf_core_type_size(struct upid);
+
+	*pidns = BPF_CORE_READ(upid, ns, ns.inum);
+	return (__u32)BPF_CORE_READ(upid, nr);
+}
+
+/* All but its argv and paths, of the struct task_struct at an address. 0: nothing. */
+GLOBAL int process_facts_at(struct process_capture *c, __u64 address)
+{
+	struct task_struct *task = (void *)address;
+
+	if (!c)
+		return 0;
+	c->head.kind = EVENT_PROCESS;
+	c->head.time = bpf_ktime_get_boot_ns();
+	c->parent = (__u32)BPF_CORE_READ(task, group_leader, real_parent, tgid);
+	c->uid = BPF_CORE_READ(task, real_cred, uid.val);
+	c->netns = BPF_CORE_READ(task, nsproxy, net_ns, ns.inum);
+	c->pid_in_ns = pid_in_own_namespace(task, &c->pidns);
+	process_comm_of(BPF_CORE_READ(task, group_leader), c->comm);
+	return 1;
 }

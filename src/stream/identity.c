@@ -305,6 +305,20 @@ static void put_rest(struct identity *id, struct brood *brood, bool redact)
 	identity_settle(id);
 }
 
+/* What the kernel knows by heart. */
+static void put_facts(struct identity *id, const struct process_capture *c)
+{
+	struct event_process *e = &id->event;
+
+	e->cgroup = c->cgroup;
+	e->parent = c->parent;
+	e->uid = c->uid;
+	e->netns = c->netns;
+	e->pidns = c->pidns;
+	e->pid_in_ns = c->pid_in_ns;
+	e->comm = arena_put(id, c->comm, strnlen(c->comm, sizeof(c->comm)));
+}
+
 void identity_from_capture(struct identity *out, const struct process_capture *c,
 	struct brood *brood, bool redact, bool source)
 {
@@ -313,17 +327,11 @@ void identity_from_capture(struct identity *out, const struct process_capture *c
 	const char *tail = c->tail;
 
 	memset(out, 0, sizeof(*out));
+	put_facts(out, c);
 	e->head = c->head;
 	e->process = c->process;
-	e->cgroup = c->cgroup;
-	e->parent = c->parent;
-	e->uid = c->uid;
-	e->netns = c->netns;
-	e->pidns = c->pidns;
-	e->pid_in_ns = c->pid_in_ns;
 	e->by_exec = c->by_exec;
 	e->argv_truncated = c->argv_full > c->argv_length && c->argv_length;
-	e->comm = arena_put(out, c->comm, strnlen(c->comm, sizeof(c->comm)));
 	if (c->argv_length)
 		e->argv = put_argv(out, tail, c->argv_length, redact, &e->argv_length);
 	tail += c->argv_length;
@@ -345,8 +353,20 @@ static void put_status(struct identity *id)
 		status_parse(buffer, &id->event.uid, &id->event.pid_in_ns);
 }
 
-int identity_from_proc(struct identity *out, const struct process_key *key, struct brood *brood,
-	bool redact, bool source)
+/* The same, asked for. */
+static void put_asked(struct identity *id, const struct proc_stat *stat)
+{
+	struct event_process *e = &id->event;
+
+	e->parent = stat->parent;
+	e->netns = proc_namespace(e->process.pid, "net");
+	e->pidns = proc_namespace(e->process.pid, "pid");
+	put_status(id);
+	e->comm = arena_put(id, stat->comm, strlen(stat->comm));
+}
+
+int identity_from_proc(struct identity *out, const struct process_key *key,
+	const struct process_capture *facts, struct brood *brood, bool redact, bool source)
 {
 	struct event_process *e = &out->event;
 	struct proc_stat stat;
@@ -356,11 +376,10 @@ int identity_from_proc(struct identity *out, const struct process_key *key, stru
 		return -ESRCH;
 	e->head.kind = EVENT_PROCESS;
 	e->process = *key;
-	e->parent = stat.parent;
-	e->netns = proc_namespace(key->pid, "net");
-	e->pidns = proc_namespace(key->pid, "pid");
-	put_status(out);
-	e->comm = arena_put(out, stat.comm, strlen(stat.comm));
+	if (facts)
+		put_facts(out, facts);
+	else
+		put_asked(out, &stat);
 	put_living(out, redact, source);
 	put_rest(out, brood, redact);
 	return 0;

@@ -35,8 +35,9 @@ void brood_forget(struct brood *brood);
 void identity_from_capture(struct identity *out, const struct process_capture *capture,
 	struct brood *brood, bool redact, bool source);
 
-/* From /proc alone; -ESRCH when no such process (pid and start time) is there. */
-int identity_from_proc(struct identity *out, const struct process_key *key, struct brood *brood,
-	bool redact, bool source);
+/* From /proc; what the kernel has told of it without argv and paths (NULL: nothing) is not asked again.
+ * -ESRCH when no such process (pid and start time) is there. */
+int identity_from_proc(struct identity *out, const struct process_key *key,
+	const struct process_capture *facts, struct brood *brood, bool redact, bool source);
 
 #endif

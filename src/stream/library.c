@@ -38,9 +38,13 @@ static void found(struct search *s, const struct library_row *row, char *sign)
 	s->sign = sign;
 }
 
+/* fnmatch() takes its time, and most match nothing: the pattern's first word is looked for before. */
 static bool matches(const char *pattern, const char *path)
 {
-	return pattern && !fnmatch(pattern, path, 0);
+	const char *word = pattern && *pattern == '*' ? pattern + 1 : pattern;
+
+	return pattern && memmem(path, strlen(path), word, strcspn(word, "*?[")) &&
+	       !fnmatch(pattern, path, 0);
 }
 
 static void look_at_mapped(void *data, const char *path)

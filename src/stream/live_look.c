@@ -46,6 +46,7 @@ struct look {
 	struct listener *listeners;
 	struct client *clients;
 	__u64 client; /* whose row was the last that was a client's: a descriptor's rows follow it */
+	const struct process_capture *process; /* the last told: what follows is its */
 	struct book *books;
 	const struct server_capture **captures; /* who is a postmaster shows in the end */
 	size_t count, room;
@@ -197,12 +198,20 @@ static void push_hung_up(struct live *live, const struct event_socket *socket)
 	live_push(live, &event, sizeof(event));
 }
 
+static void introduce(struct look *look, const struct process_key *key)
+{
+	bool told = look->process && !memcmp(&look->process->process, key, sizeof(*key));
+
+	live_introduce_with(look->live, key, told ? look->process : NULL);
+}
+
 /* Into the books of the first holder that was found. */
 static void adopt(struct look *look, const struct event_socket *socket)
 {
 	struct totals *totals = totals_of(look, &socket->ledger);
 
-	live_introduce_ledger(look->live, &socket->ledger);
+	introduce(look, &socket->ledger.process);
+	live_unix_place(look->live, &socket->ledger.server);
 	if (socket->state == TCP_SYN_SENT) {
 		totals->attempted++;
 		return;
@@ -227,8 +236,10 @@ static void push_socket(struct look *look, const struct event_socket *socket)
 	look->client = socket->cookie;
 	if (!client_add(look, socket->cookie))
 		return;
-	adopt(look, socket);
+	event.open = socket->state == TCP_ESTABLISHED;
+	event.opened_at = socket->state == TCP_SYN_SENT ? 0 : socket->head.time;
 	event.attribution = ATTRIBUTION_SNAPSHOT;
+	adopt(look, &event);
 	live_push(look->live, &event, sizeof(event));
 }
 
@@ -236,7 +247,7 @@ static void push_holder(struct look *look, const struct event_holder *holder)
 {
 	if (holder->cookie != look->client)
 		return;
-	live_introduce(look->live, &holder->process);
+	introduce(look, &holder->process);
 	live_push(look->live, holder, sizeof(*holder));
 }
 
@@ -261,6 +272,8 @@ static void push_rows(struct look *look, const struct rows *rows)
 			push_socket(look, (const void *)head);
 		else if (head->kind == EVENT_HOLDER)
 			push_holder(look, (const void *)head);
+		else if (head->kind == EVENT_PROCESS)
+			look->process = (const void *)head;
 		else
 			keep_server(look, (const void *)head);
 	}

@@ -42,20 +42,26 @@ static void push_identity(struct live *live, struct identity *identity)
 	live_push_owned(live, &event, identity->arena);
 }
 
-void live_introduce(struct live *live, const struct process_key *key)
+void live_introduce_with(
+	struct live *live, const struct process_key *key, const struct process_capture *facts)
 {
 	struct identity identity;
 
 	if (!key->pid || known_find(live, key))
 		return;
-	if (identity_from_proc(
-		    &identity, key, &live->brood, live->config.redact, live->config.source)) {
+	if (identity_from_proc(&identity, key, facts, &live->brood, live->config.redact,
+		    live->config.source)) {
 		known_add(live, key)->unreadable = true;
 		live->unreadable++;
 		return;
 	}
 	identity.event.head.time = live_now();
 	push_identity(live, &identity);
+}
+
+void live_introduce(struct live *live, const struct process_key *key)
+{
+	live_introduce_with(live, key, NULL);
 }
 
 void live_introduce_ledger(struct live *live, const struct ledger_key *key)

@@ -114,6 +114,9 @@ int live_ring_open(struct live *live);
 int live_poll(struct stream *stream);
 /* Makes sure that EVENT_PROCESS for this key is queued, if the process can be read at all. */
 void live_introduce(struct live *live, const struct process_key *key);
+/* … of whom the kernel has told what identity_from_proc() takes from it; NULL: nothing. */
+void live_introduce_with(
+	struct live *live, const struct process_key *key, const struct process_capture *facts);
 /* The same for both halves of a ledger: whose it is, and where its server lies. */
 void live_introduce_ledger(struct live *live, const struct ledger_key *key);
 void live_ring_close(struct live *live);

@@ -381,6 +381,27 @@ def test_hung_up_and_kept(port, how):
 
 
 @pytest.mark.parametrize("once", [False, True])
+def test_who_an_adopted_one_is(sink, port, once):
+    """A look of --once is told it by the kernel, a watch asks /proc: the same, namespaces and real user too."""
+    prefix = ("unshare", "--pid", "--fork", "--kill-child", "setpriv", "--ruid=65534", "--clear-groups")
+    with tool("leaker", "-n", 3, "-H", LOCAL, port, prefix=prefix) as leaker:
+        leaker.said()
+        report = first_look(port, once)
+        (who,) = (row["process"] for row in report.processes())
+        expect(report.process(who["pid"]), adopted=3, open=3)
+        proc = f"/proc/{who['pid']}"
+        with open(f"{proc}/status", encoding="ascii") as file:
+            status = dict(line.split(":", 1) for line in file)
+        assert who["parent_pid"] == int(status["PPid"]) == leaker.pid
+        assert who["user_id"] == int(status["Uid"].split()[0]) == 65534
+        assert who["namespace_pid"] == int(status["NSpid"].split()[-1]) == 1
+        assert who["name"] == status["Name"].strip() == "leaker"
+        assert who["pid_namespace"] == os.stat(f"{proc}/ns/pid").st_ino != os.stat("/proc/self/ns/pid").st_ino
+        assert who["network_namespace"] == os.stat(f"{proc}/ns/net").st_ino
+        leaker.finish()
+
+
+@pytest.mark.parametrize("once", [False, True])
 def test_hung_up_before_the_tracer(port, once):
     with Sink(port, LOCAL, "-c", "0"), tool("odd", "keep", LOCAL, port) as odd:
         odd.said()

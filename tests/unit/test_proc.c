@@ -79,7 +79,7 @@ static void child_end(struct child *child)
 static int from_proc(struct identity *id, const struct process_key *key, bool redact)
 {
 	struct brood brood = {0};
-	int error = identity_from_proc(id, key, &brood, redact, true);
+	int error = identity_from_proc(id, key, NULL, &brood, redact, true);
 
 	brood_forget(&brood);
 	return error;
@@ -220,15 +220,15 @@ static void a_brood_is_read_once(void **state)
 	(void)state;
 	assert_int_equal(from_proc(&alone, &second.key, true), 0);
 	assert_true(alone.event.ancestor_count >= 1);
-	assert_int_equal(identity_from_proc(&id, &first.key, &brood, true, true), 0);
+	assert_int_equal(identity_from_proc(&id, &first.key, NULL, &brood, true, true), 0);
 	assert_int_equal(brood.parent, getpid());
 	free(id.arena);
-	assert_int_equal(identity_from_proc(&id, &second.key, &brood, true, true), 0);
+	assert_int_equal(identity_from_proc(&id, &second.key, NULL, &brood, true, true), 0);
 	assert_same_ancestors(&id, &alone);
 	assert_string_equal(id.event.user, alone.event.user);
 	assert_string_equal(id.event.cwd, "/tmp");
 	free(id.arena);
-	assert_int_equal(identity_from_proc(&id, &own, &brood, true, true), 0);
+	assert_int_equal(identity_from_proc(&id, &own, NULL, &brood, true, true), 0);
 	assert_int_equal(brood.parent, getppid());
 	assert_int_not_equal(id.event.ancestors[0].pid, getpid());
 	free(id.arena);
