@@ -44,7 +44,7 @@ static bool add_file(struct sources *s, int root, char *path, int depth)
 			free(path);
 			return true;
 		}
-	text = s->count < SOURCE_FILES ? below_read(root, path) : NULL;
+	text = s->count < SOURCE_FILES && s->tries++ < SOURCE_TRIES ? below_read(root, path) : NULL;
 	if (!text) {
 		free(path);
 		return false;

@@ -18,9 +18,11 @@ struct source_file {
 	char *text;
 	int depth; /* 0: the script itself */
 };
+/* Files that are looked for: a script of strangers may name any number that are not there. */
+#define SOURCE_TRIES 256
 struct sources {
 	struct source_file files[SOURCE_FILES];
-	size_t count;
+	size_t count, tries;
 };
 
 /* argv as the process has it; nothing is read unless `exe` is an interpreter of scripts. */

@@ -303,6 +303,29 @@ static void python_sources(void **state)
 	assert_string_equal(facts.source, "db.py:4: psycopg2.connect(...)");
 }
 
+/* Whoever names thousands of files that are not there holds up the watch for no longer than others. */
+static void no_more_imports_are_looked_for_than_scripts_have(void **state)
+{
+	char script[32768];
+	size_t n;
+
+	(void)state;
+	put("proc/maps", "7f00-7f01 r-xp 0 0:0 1 /usr/lib/psycopg2/_psycopg.so\n");
+	put("root/app/real.py", "psycopg2.connect(url)\n");
+	for (unsigned missing = 200; missing <= 300; missing += 100) {
+		n = 0;
+		for (unsigned i = 0; i < missing; i++)
+			n += (size_t)snprintf(script + n, sizeof(script) - n, "import nowhere%u\n", i);
+		snprintf(script + n, sizeof(script) - n, "import real\n");
+		put("root/app/main.py", script);
+		assert_string_equal(LOOK("/usr/bin/python3", "/app", "python3\0main.py"), "psycopg2");
+		if (missing == 200)
+			assert_string_equal(facts.source, "real.py:1: psycopg2.connect(...)");
+		else
+			assert_null(facts.source);
+	}
+}
+
 static void by_jar(void **state)
 {
 	char target[160], link[160];
@@ -442,6 +465,7 @@ int main(void)
 		TEST(the_engine_obeys_the_url),
 		TEST(without_source_nothing_of_the_script_is_read),
 		TEST(python_sources),
+		TEST(no_more_imports_are_looked_for_than_scripts_have),
 		TEST(by_jar),
 		TEST(by_go_module),
 		TEST(only_regular_files_are_read),
