@@ -167,8 +167,8 @@ check-pages: $(BUILD)/pgleaktrace
 	$(Q)PGLEAKTRACE=$(BUILD)/pgleaktrace $(PYTHON) -m pytest -q tests/pages
 
 # dist, static and deb, each built and tried: by hand, before a release; needs the distribution's mirror.
-check-release:
-	$(Q)PGLEAKTRACE=$(BUILD)/pgleaktrace $(PYTHON) -m pytest -q tests/release
+check-release: all tools
+	$(Q)BUILD=$(BUILD) PGLEAKTRACE=$(BUILD)/pgleaktrace $(PYTHON) -m pytest -q tests/release
 
 # A million connections by 20,000 processes, and what the tracer holds meanwhile: by hand, some minutes.
 soak: $(BUILD)/pgleaktrace tools

@@ -109,10 +109,13 @@ case $column in
 3)
 	export DEBIAN_FRONTEND=noninteractive
 	apt-get update -q
-	# A server of one's own is not wanted: only the programs.
-	mkdir -p /etc/postgresql-common
-	[ -e /etc/postgresql-common/createcluster.conf ] ||
-		echo 'create_main_cluster = false' > /etc/postgresql-common/createcluster.conf
+	# A server of one's own is not wanted, only the programs; afterwards the host is as it was.
+	asked=/etc/postgresql-common/createcluster.conf
+	if [ "$wanted" != build ] && [ ! -e $asked ]; then
+		mkdir -p ${asked%/*}
+		echo 'create_main_cluster = false' > $asked
+		trap 'rm -f $asked' EXIT
+	fi
 	[ ${#packages[@]} = 0 ] || apt-get install -y -q --no-install-recommends "${packages[@]}"
 	[ "$wanted" = build ] || [ "$wanted" = demo ] || fuzzer || # its name has clang's version
 		apt-get install -y -q --no-install-recommends \

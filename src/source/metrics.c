@@ -116,6 +116,7 @@ int metrics_lend(struct loop *l)
 		return error;
 	}
 	serve_address(m->serve, address, sizeof(address));
-	fprintf(stderr, "pgleaktrace: metrics at http://%s/metrics\n", address);
+	if (!l->options->quiet)
+		fprintf(stderr, "pgleaktrace: metrics at http://%s/metrics\n", address);
 	return lend_both(l, m);
 }

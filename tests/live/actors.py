@@ -24,7 +24,7 @@ def build_folder():
 def tool_path(name):
     path = build_folder() / "tools" / name
     if not path.exists():
-        raise FileNotFoundError(f"{path} is missing: run `make` first")
+        raise FileNotFoundError(f"{path} is missing: run `make tools` first")
     return str(path)
 
 
