@@ -105,15 +105,16 @@ static int open_all(const struct options *o, FILE *out, struct loop *loop)
 	if (loop->command &&
 		command_prepare(loop->command, o->command, o->live.redact, why, sizeof(why)))
 		return fail(o, out, EXIT_FAILED, why);
+	error = o->replay ? stream_replay_open(&loop->stream, o->replay, why, sizeof(why))
+			  : stream_live_open(&loop->stream, &o->live, why, sizeof(why));
+	if (error)
+		return fail(o, out, o->replay ? EXIT_FAILED : status_of(error), why);
+	/* Only now: a run that can't begin leaves the recording of the one before. */
 	if (o->record && recorder_open(&loop->recorder, o->record, reason, sizeof(reason))) {
 		snprintf(why, sizeof(why), "cannot write the recording %s: %s", o->record, reason);
 		return fail(o, out, EXIT_FAILED, why);
 	}
 	loop->recording = o->record ? xstrdup(o->record) : NULL;
-	error = o->replay ? stream_replay_open(&loop->stream, o->replay, why, sizeof(why))
-			  : stream_live_open(&loop->stream, &o->live, why, sizeof(why));
-	if (error)
-		return fail(o, out, o->replay ? EXIT_FAILED : status_of(error), why);
 	loop->model = model_for(&o->query);
 	loop->diagnosis = diagnosis_new();
 	return EXIT_OK;

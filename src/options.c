@@ -245,6 +245,7 @@ static void check_all(struct argp_state *state, struct options *o)
 	check_command(state, o);
 	check_plans(state, o);
 	check_view(state, o);
+	check_files(state, o);
 	check_pid(state, o);
 	o->screen = wants_screen(o);
 	if (o->speed != 1 && !o->replay)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/address.h"
@@ -138,6 +139,27 @@ void parse_view(struct argp_state *state, struct options *o, const char *text)
 	o->view = view_find(text);
 	if (!o->view)
 		argp_error(state, "-o %s: the formats are %s", text, names);
+}
+
+/* Under this name or another. One that is not there yet has only its name. */
+static bool is_same_file(const char *a, const char *b)
+{
+	struct stat x, y;
+
+	if (!a || !b)
+		return false;
+	if (stat(a, &x) || stat(b, &y))
+		return !strcmp(a, b);
+	return S_ISREG(x.st_mode) && x.st_ino == y.st_ino && x.st_dev == y.st_dev;
+}
+
+void check_files(struct argp_state *state, const struct options *o)
+{
+	if (is_same_file(o->output_file, o->replay))
+		argp_error(state, "--output-file %s: that is the recording; it would be lost",
+			o->output_file);
+	if (is_same_file(o->output_file, o->record))
+		argp_error(state, "--output-file and --record %s: a file for each", o->record);
 }
 
 /* Half a minute's watch should not end in a terminal full of what no person reads. */

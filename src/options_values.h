@@ -26,6 +26,8 @@ void parse_sort(struct argp_state *state, struct options *o, const char *text);
 void parse_fail_on(struct argp_state *state, struct options *o, const char *text);
 /* A word where only options may stand: what was meant by it? */
 void refuse_word(struct argp_state *state, const char *word);
+/* Each of the files is another one: what is played is not written to. */
+void check_files(struct argp_state *state, const struct options *o);
 /* A form that a program opens goes to no terminal. */
 void check_view(struct argp_state *state, const struct options *o);
 

@@ -56,6 +56,19 @@ def capable():
         yield give
 
 
+def test_a_run_that_can_t_begin_leaves_the_recording_of_the_one_before(capable, port):
+    binary = capable("")
+    recording = os.path.join(os.path.dirname(binary), "r.ndjson")
+    with open(recording, "w", encoding="utf-8") as file:
+        file.write("the incident\n")
+    os.chown(recording, 65534, 65534)
+    run = subprocess.run([*AS_NOBODY, binary, "-P", str(port), "-d", "1", "--record", recording], capture_output=True,
+                         text=True, check=False, timeout=30)
+    assert run.returncode == 77 and "not enough privilege" in run.stderr
+    with open(recording, encoding="utf-8") as file:
+        assert file.read() == "the incident\n"
+
+
 def test_root_keeps_only_what_watching_needs(sink, port):
     with Tracer(port) as tracer:
         wait_until(lambda: status_of(tracer.process.pid)["NoNewPrivs"] == "1", "it has given up the rest")

@@ -43,6 +43,19 @@ def test_what_is_wrong_is_a_sentence_and_64(args, says):
     assert done.returncode == 64 and says in done.stderr, done.stderr
 
 
+def test_a_recording_is_not_written_over_by_its_report(tmp_path):
+    recording, link = tmp_path / "r.ndjson", tmp_path / "link"
+    recording.write_bytes(RECORDING.read_bytes())
+    link.symlink_to(recording)
+    for name in (recording, link):
+        done = run("--replay", recording, "-o", "html", "--output-file", name)
+        assert done.returncode == 64 and "it would be lost" in done.stderr
+    assert recording.read_bytes() == RECORDING.read_bytes()
+    done = run("--record", tmp_path / "new", "--output-file", tmp_path / "new")
+    assert done.returncode == 64 and "a file for each" in done.stderr
+    assert run("--replay", RECORDING, "--output-file", "/dev/null").returncode == 0
+
+
 def test_values_that_are_taken():
     done = run("--replay", RECORDING,
                "-P", "5432,6432", "-u", "root", "--comm", "*", "--cmdline", "seed|node", "--cgroup", "", "--container", "",
