@@ -33,7 +33,8 @@ bool abandoned_holds(const struct look *look, struct finding *f)
 	__u64 killed = killed_of(look->group);
 	char how[64] = "the process exited";
 
-	if (c->abandoned < look->threshold)
+	/* A pooler that is stopped takes its connections along; its clients are told for themselves. */
+	if (c->abandoned < look->threshold || group_role(look->snapshot, look->group) == ROLE_RELAY)
 		return false;
 	prove(f, "abandoned", c->abandoned, false);
 	prove(f, "connections", c->opened + c->adopted, false);

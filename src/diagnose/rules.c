@@ -22,7 +22,8 @@ const struct rule_row rule_rows[RULES] = {
 		.unit = "connections never closed",
 		.what = "The process exited or was killed with connections open, so the kernel "
 			"closed them. The server learns of it without a goodbye; inside a query "
-			"it keeps the slot until the query ends.",
+			"it keeps the slot until the query ends. A pooler that is stopped is not "
+			"named.",
 		.taken_back = "never: what was left behind stays counted",
 		.advice = "close the client before the process ends, in a finally block, also on "
 			  "errors and before process.exit() or os._exit()",

@@ -195,6 +195,10 @@ void apply_socket(struct model *model, const struct event_socket *e)
 	conn->received = e->received;
 	conn->last_sent = e->last_sent;
 	conn->last_received = e->last_received;
+	if (!conn->known_since)
+		conn->known_since = e->last_sent && e->last_sent < e->last_received
+					    ? e->last_sent
+					    : e->last_received;
 }
 
 void apply_holder(struct model *model, const struct event_holder *e)

@@ -233,6 +233,7 @@ static void believe(void *copy, const union event *event)
 /* What the looks found of it, which no event of an ended one tells. */
 static void looks_copy(struct connection *to, const struct connection *from)
 {
+	to->known_since = from->known_since;
 	to->last_sent = from->last_sent;
 	to->last_received = from->last_received;
 	if (!from->told)

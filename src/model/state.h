@@ -50,6 +50,7 @@ struct connection {
 	__u64 cookie;
 	struct ledger_key ledger;
 	__u64 opened_at, ended_at;
+	__u64 known_since; /* of an adopted one: its earliest sign of life in the first look; 0: none */
 	__u64 last_sent, last_received, sent, received; /* as of the last snapshot; 0: never */
 	__u8 local[16];
 	__u16 local_port;
@@ -241,13 +242,15 @@ void series_sweep(struct model *model); /* a snapshot has ended: the long gone a
 void series_free(struct model *model);
 void series_gather(struct snapshot *to, const struct model *model, __u64 older);
 
-/* An adopted connection is as old as the backend that was forked for it. */
+/* An adopted connection is as old as the backend that was forked for it; where none is seen, at least
+ * as the last bytes before it was found, which the kernel remembers. */
 static inline __u64 connection_born(const struct connection *conn)
 {
-	if (conn->attribution != ATTRIBUTION_CONNECT && conn->told &&
-		conn->told->backend.start < conn->opened_at)
-		return conn->told->backend.start;
-	return conn->opened_at;
+	__u64 born = conn->told ? conn->told->backend.start : conn->known_since;
+
+	if (conn->attribution == ATTRIBUTION_CONNECT || !born || born > conn->opened_at)
+		return conn->opened_at;
+	return born;
 }
 
 /* connection.c: `connection_get` finds the current one of a cookie, or NULL. */

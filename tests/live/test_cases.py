@@ -9,6 +9,7 @@ import contextlib
 import os
 import socket
 import subprocess
+import time
 
 import pytest
 
@@ -102,6 +103,17 @@ def test_one_socket_connected_twice(sink, port):
         report = tracer.stop()
     expect(report.process(odd.pid), opened=2, closed=2)
     assert sink.finish_said()["accepted"] == 2
+
+
+def test_one_look_knows_how_long_all_was_silent(sink, port):
+    """Of a server that is no PostgreSQL of this host, whose backends would tell more."""
+    with tool("leaker", "-n", 2, "-H", LOCAL, port) as leaker:
+        leaker.said()
+        time.sleep(0.6)
+        with Tracer(port, "--once", "--older", "500ms", armed=False) as tracer:
+            report = tracer.report()
+    assert report.total("idle") == report.total("open") == 2
+    assert all(c["age_at_least"] and 0.5 < c["idle"] <= c["age"] for c in report.connections())
 
 
 def test_idle_is_counted_by_age_of_silence(sink, port):

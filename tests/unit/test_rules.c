@@ -36,7 +36,8 @@ static void who_was_killed_had_no_chance_to_close(void **state)
 	struct rig *r = rig_new();
 	struct group_row *g = rig_group(r, "seed.js");
 	struct process_row *p = rig_process(g, NODE);
-	struct connection_row *c = rig_connection(r, g, p, 10 * SECOND, 0, ENDING_ABANDONED, 5 * SECOND);
+	struct connection_row *c =
+		rig_connection(r, g, p, 10 * SECOND, 0, ENDING_ABANDONED, 5 * SECOND);
 	const struct finding *f;
 
 	(void)state;
@@ -45,7 +46,8 @@ static void who_was_killed_had_no_chance_to_close(void **state)
 	c->exit_code = 9; /* as wait(2) has it: SIGKILL */
 	f = rig_find(r, RULE_ABANDONED, "seed.js");
 	assert_non_null(f);
-	assert_string_equal(f->sentence, "1 of 1 connections was never closed: the process was killed");
+	assert_string_equal(
+		f->sentence, "1 of 1 connections was never closed: the process was killed");
 	assert_null(strstr(f->advice, "pool.end()"));
 	rig_connection(r, g, p, 10 * SECOND, 0, ENDING_ABANDONED, 5 * SECOND);
 	f = rig_find(r, RULE_ABANDONED, "seed.js");
@@ -74,9 +76,9 @@ static void orphan_slot(void **state)
 	f = rig_find(r, RULE_ORPHAN_SLOT, "postgres");
 	assert_non_null(f);
 	assert_null(f->group);
-	assert_string_equal(f->sentence,
-		"1 slot is taken for a client that is gone, for 42s; backend 4711 still runs SELECT "
-		"for its client (psql, pid 99), killed by signal 9");
+	assert_string_equal(f->sentence, "1 slot is taken for a client that is gone, for 42s; "
+					 "backend 4711 still runs SELECT "
+					 "for its client (psql, pid 99), killed by signal 9");
 	orphan.since = NOW - SECOND / 2; /* it may not have noticed yet */
 	assert_null(rig_find(r, RULE_ORPHAN_SLOT, "postgres"));
 }
@@ -87,7 +89,8 @@ static void inherited(void **state)
 	struct group_row *g = rig_group(r, "fork.py"), *shared = rig_group(r, "workers.py");
 	struct process_row *p = rig_process(g, "/usr/bin/python3"),
 			   *q = rig_process(shared, "/usr/bin/python3");
-	struct holder_row child = {.pid = 7, .fd = 3}, both[] = {{.pid = 7, .fd = 3}, {.pid = 0, .fd = 3}};
+	struct holder_row child = {.pid = 7, .fd = 3},
+			  both[] = {{.pid = 7, .fd = 3}, {.pid = 0, .fd = 3}};
 	struct connection_row *c = rig_connection(r, g, p, 5 * SECOND, 0, ENDING_NONE, 0),
 			      *d = rig_connection(r, shared, q, 5 * SECOND, 0, ENDING_NONE, 0);
 	const struct finding *f;
@@ -115,7 +118,8 @@ static void churn(void **state)
 	struct rig *r = rig_new();
 	struct group_row *g = rig_group(r, "cgi.php"), *cancel = rig_group(r, "psql"),
 			 *slow = rig_group(r, "cron.py"), *past = rig_group(r, "batch.py");
-	struct process_row *p = rig_process(g, "/usr/bin/php"), *q = rig_process(cancel, "/usr/bin/psql"),
+	struct process_row *p = rig_process(g, "/usr/bin/php"),
+			   *q = rig_process(cancel, "/usr/bin/psql"),
 			   *o = rig_process(slow, "/usr/bin/python3"),
 			   *l = rig_process(past, "/usr/bin/python3");
 	const struct finding *f;
@@ -125,16 +129,18 @@ static void churn(void **state)
 		__u64 ended = i * SECOND / 10;
 
 		rig_connection(r, g, p, ended + SECOND / 20, 0, ENDING_CLOSED, ended);
-		rig_connection(r, cancel, q, ended + SECOND / 20, 0, ENDING_CLOSED, ended)->purpose =
-			PURPOSE_CANCEL;
-		rig_connection(r, past, l, ended + 20 * SECOND, 0, ENDING_CLOSED, ended + 19 * SECOND + SECOND / 2);
+		rig_connection(r, cancel, q, ended + SECOND / 20, 0, ENDING_CLOSED, ended)
+			->purpose = PURPOSE_CANCEL;
+		rig_connection(r, past, l, ended + 20 * SECOND, 0, ENDING_CLOSED,
+			ended + 19 * SECOND + SECOND / 2);
 	}
 	for (__u64 i = 0; i < 9; i++)
 		rig_connection(r, slow, o, i * SECOND + SECOND / 2, 0, ENDING_CLOSED, i * SECOND);
 	f = rig_find(r, RULE_CHURN, "cgi.php");
 	assert_non_null(f);
 	assert_int_equal(f->severity, SEVERITY_NOTE);
-	assert_int_equal(rig_count_findings(r), 1); /* nor a cancel request, nor one a second, nor long ago */
+	assert_int_equal(rig_count_findings(r),
+		1); /* nor a cancel request, nor one a second, nor long ago */
 }
 
 static void fd_leak(void **state)
@@ -143,9 +149,11 @@ static void fd_leak(void **state)
 	struct group_row *g = rig_group(r, "old.js"), *fresh = rig_group(r, "new.js");
 
 	(void)state;
-	rig_connection(r, g, rig_process(g, NODE), 90 * SECOND, 0, ENDING_HUNG_UP, 30 * SECOND)->held = true;
+	rig_connection(r, g, rig_process(g, NODE), 90 * SECOND, 0, ENDING_HUNG_UP, 30 * SECOND)
+		->held = true;
 	g->counts.fd_leak = 1;
-	rig_connection(r, fresh, rig_process(fresh, NODE), 90 * SECOND, 0, ENDING_HUNG_UP, SECOND / 10)
+	rig_connection(
+		r, fresh, rig_process(fresh, NODE), 90 * SECOND, 0, ENDING_HUNG_UP, SECOND / 10)
 		->held = true;
 	fresh->counts.fd_leak = 1;
 	assert_non_null(rig_find(r, RULE_FD_LEAK, "old.js"));
@@ -157,7 +165,8 @@ static void refuse(struct rig *r, struct group_row *g, int count, const char *sq
 	struct process_row *p = rig_process(g, NODE);
 
 	for (int i = 0; i < count; i++)
-		rig_connection(r, g, p, 5 * SECOND, 0, ENDING_REFUSED, 5 * SECOND)->sqlstate = sqlstate;
+		rig_connection(r, g, p, 5 * SECOND, 0, ENDING_REFUSED, 5 * SECOND)->sqlstate =
+			sqlstate;
 }
 
 static void victims_are_not_culprits(void **state)
@@ -193,7 +202,8 @@ static void a_refusal_nobody_could_read_is_for_room_only_where_there_was_none(vo
 	rig_limit(r, 100, 3, 50);
 	rig_open(r, hoarder, rig_process(hoarder, NODE), 10, 120 * SECOND);
 	refuse(r, typo, 3, "");
-	assert_null(rig_find(r, RULE_VICTIM, "typo.js")); /* a wrong password, through a unix socket */
+	assert_null(
+		rig_find(r, RULE_VICTIM, "typo.js")); /* a wrong password, through a unix socket */
 	r->instance.used = 97;
 	assert_non_null(rig_find(r, RULE_VICTIM, "typo.js"));
 	r->instance.used = 0;
@@ -231,6 +241,9 @@ static void a_pooler_is_a_relay_and_nothing_else(void **state)
 	for (int i = 0; i < 2; i++)
 		rig_open(r, g, rig_process(g, "/usr/sbin/pgbouncer (deleted)"), 25, 900 * SECOND);
 	rig_open(r, fake, rig_process(fake, NODE), 1, SECOND);
+	/* One was stopped: what it had, it had for others. */
+	rig_connection(r, g, rig_process(g, "/usr/sbin/pgbouncer"), 9 * SECOND, 0, ENDING_ABANDONED,
+		SECOND);
 	assert_non_null(rig_find(r, RULE_RELAY, "pgbouncer"));
 	assert_int_equal(rig_count_findings(r), 1);
 	assert_int_equal(group_role(&r->s, g), ROLE_RELAY);
@@ -246,7 +259,8 @@ static void what_listens_as_a_relay_is_one(void **state)
 
 	(void)state;
 	rig_open(r, g, p, 30, 900 * SECOND);
-	r->instance = (struct instance_row){.kind = SERVER_RELAY, .process = p->key, .program = "myproxy"};
+	r->instance = (struct instance_row){
+		.kind = SERVER_RELAY, .process = p->key, .program = "myproxy"};
 	r->s.instances = &r->instance;
 	r->s.instance_count = 1;
 	f = rig_find(r, RULE_RELAY, "myproxy");
@@ -262,7 +276,8 @@ static void what_listens_as_a_relay_is_one(void **state)
 static void monitors_are_marked_and_counted(void **state)
 {
 	struct rig *r = rig_new();
-	struct group_row *g = rig_group(r, "/usr/bin/pg_activity"), *e = rig_group(r, "postgres_exporter");
+	struct group_row *g = rig_group(r, "/usr/bin/pg_activity"),
+			 *e = rig_group(r, "postgres_exporter");
 
 	(void)state;
 	rig_open(r, g, rig_process(g, "/usr/bin/python3.11"), 1, SECOND);
@@ -282,7 +297,8 @@ static void left_open_when_the_grace_is_over(void **state)
 	(void)state;
 	rig_open(r, g, rig_process(g, NODE), 2, SECOND);
 	rig_connection(r, clean, rig_process(clean, NODE), 5 * SECOND, 0, ENDING_CLOSED, SECOND);
-	assert_int_equal(rig_count_findings(r), 0); /* no command: an open connection is no finding */
+	assert_int_equal(
+		rig_count_findings(r), 0); /* no command: an open connection is no finding */
 	r->s.command = &command;
 	assert_int_equal(rig_count_findings(r), 0); /* it still runs */
 	command.ended = 1;
@@ -292,7 +308,8 @@ static void left_open_when_the_grace_is_over(void **state)
 	f = rig_find(r, RULE_LEFT_OPEN, "test.js");
 	assert_non_null(f);
 	assert_int_equal(f->severity, SEVERITY_LEAK);
-	assert_string_equal(f->sentence, "2 connections are still open 2.0s after the command ended");
+	assert_string_equal(
+		f->sentence, "2 connections are still open 2.0s after the command ended");
 	assert_int_equal(rig_evidence(f, "grace"), 2 * SECOND);
 	assert_int_equal(rig_count_findings(r), 1);
 }

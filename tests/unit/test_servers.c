@@ -342,6 +342,54 @@ static struct connection_row used(__u64 sent, __u64 received, const char *activi
 	return row;
 }
 
+/* Found open at 100 s, its server elsewhere: it is as old and as idle as its last bytes at least. */
+static void what_was_open_before_us_is_as_idle_as_the_kernel_knows(void **state)
+{
+	struct model *m = model_new();
+	union event open = {.open = {.head = {EVENT_OPEN, 0, 100 * SECOND},
+				    .cookie = 1,
+				    .ledger = client(),
+				    .local_port = 40000,
+				    .attribution = ATTRIBUTION_SNAPSHOT}};
+	union event socket = {.socket = {.head = {EVENT_SOCKET, 0, 100 * SECOND},
+				      .cookie = 1,
+				      .ledger = client(),
+				      .opened_at = 100 * SECOND,
+				      .last_sent = 30 * SECOND,
+				      .last_received = 31 * SECOND,
+				      .open = 1,
+				      .attribution = ATTRIBUTION_SNAPSHOT}};
+	union event totals = {.totals = {.head = {EVENT_TOTALS, 0, 100 * SECOND},
+				      .ledger = client(),
+				      .totals = {.adopted = 1, .open = 1, .peak = 1}}};
+	const struct connection_row *row;
+	struct snapshot *s;
+
+	(void)state;
+	bracket(m, 100 * SECOND, true);
+	tell(m, open);
+	tell(m, totals);
+	tell(m, socket);
+	bracket(m, 100 * SECOND, false);
+	s = model_snapshot(m, &everything);
+	row = &s->groups[0].processes[0].connections[0];
+	assert_int_equal(row->idle, 69 * SECOND);
+	assert_int_equal(row->age, 70 * SECOND);
+	assert_true(row->at_least && s->counts.oldest_at_least);
+	assert_int_equal(s->counts.idle, 1);
+	snapshot_free(s);
+	bracket(m, 101 * SECOND, true);
+	socket.socket.last_sent = socket.socket.last_received = 101 * SECOND; /* used again */
+	tell(m, socket);
+	bracket(m, 101 * SECOND, false);
+	s = model_snapshot(m, &everything);
+	row = &s->groups[0].processes[0].connections[0];
+	assert_int_equal(row->idle, 0);
+	assert_int_equal(row->age, 71 * SECOND); /* and no younger */
+	snapshot_free(s);
+	model_free(m);
+}
+
 static void whose_query_runs_is_not_idle(void **state)
 {
 	const __u64 before = 3 * SECOND, after = 4 * SECOND;
@@ -367,6 +415,7 @@ int main(void)
 		cmocka_unit_test(what_grows_no_more_is_not_filling),
 		cmocka_unit_test(an_unknown_limit_is_no_limit),
 		cmocka_unit_test(an_orphan_keeps_its_dead_client_s_name),
+		cmocka_unit_test(what_was_open_before_us_is_as_idle_as_the_kernel_knows),
 		cmocka_unit_test(whose_query_runs_is_not_idle),
 	};
 
