@@ -206,7 +206,7 @@ void descriptor_unix_server(
 	struct bpf_iter__task_file *ctx, struct task_struct *task, struct sock *sk);
 
 /* snapshot.bpf.c */
-extern __u32 snapshot_number;
+extern __u32 snapshot_number, listeners_known, listeners_wanted;
 
 /* scope.bpf.c */
 bool scope_has(struct task_struct *task);

@@ -54,10 +54,14 @@ __hidden struct unix_connection *unix_find(__u64 cookie)
 
 static void forget(__u64 cookie)
 {
+	struct unix_connection *conn = unix_find(cookie);
+
+	if (conn && conn->leaving)
+		unix_last_forget(cookie);
 	bpf_map_delete_elem(&unix_connections, &cookie);
 }
 
-static __noinline void emit_open(struct unix_connection *conn)
+__hidden void unix_emit_open(struct unix_connection *conn)
 {
 	struct event_open event = {
 		.head = {EVENT_OPEN, sizeof(event), conn->base.opened_at},
@@ -89,7 +93,7 @@ GLOBAL int unix_opened(__u64 cookie, __u64 when)
 		__sync_fetch_and_add(&totals->opened, 1);
 		ledger_raise_open(totals);
 	}
-	emit_open(conn);
+	unix_emit_open(conn);
 	return 0;
 }
 
@@ -105,7 +109,7 @@ GLOBAL int unix_fail(__u64 cookie, enum manner manner)
 
 	if (!conn || !connection_step(&conn->base, PHASE_CONNECTING, PHASE_ENDED))
 		return 0;
-	unix_server_known(&conn->base.ledger.server);
+	unix_asked_server(&conn->base.ledger.server);
 	event.ledger = conn->base.ledger;
 	event.attempted_at = conn->base.attempted_at;
 	event.tid = conn->base.tid;
@@ -255,7 +259,7 @@ __hidden void unix_vanished(struct unix_connection *conn)
 	forget(cookie);
 }
 
-static bool track(const struct unix_connection *fresh, void *sk)
+__hidden bool unix_track(const struct unix_connection *fresh, void *sk)
 {
 	__u64 cookie = fresh->cookie;
 	__u64 *mark = bpf_sk_storage_get(&unix_marks, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
@@ -269,11 +273,11 @@ static bool track(const struct unix_connection *fresh, void *sk)
 }
 
 /* Not inlined, as the next one: the stack of a program is 512 bytes. */
-static __noinline bool connects_again(__u64 cookie)
+static __noinline bool connects_again(__u64 cookie, struct sock *client)
 {
 	struct unix_connection *before = unix_find(cookie);
 
-	if (before && before->base.phase != PHASE_CONNECTING)
+	if (before && (before->base.phase != PHASE_CONNECTING || unix_peer(client)))
 		return false; /* EISCONN */
 	if (before)
 		unix_fail(cookie, MANNER_ERROR);
@@ -294,7 +298,7 @@ static __noinline bool attempt(struct bpf_sock_addr *ctx, const struct ledger_ke
 	};
 
 	bpf_get_current_comm(fresh.base.comm, sizeof(fresh.base.comm));
-	return sk && track(&fresh, sk);
+	return sk && unix_track(&fresh, sk);
 }
 
 __hidden int unix_connects(struct bpf_sock_addr *ctx)
@@ -304,8 +308,8 @@ __hidden int unix_connects(struct bpf_sock_addr *ctx)
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct ledger_key key;
 
-	if (!client || !scope_has(task) || !unix_server_asked(&key.server, ctx, client) ||
-		!connects_again(bpf_get_socket_cookie(ctx)))
+	if (!client || !scope_has(task) || !unix_asked_key(&key.server, ctx, client) ||
+		!connects_again(bpf_get_socket_cookie(ctx), client))
 		return 1;
 	process_key_of(task, &key.process);
 	if (attempt(ctx, &key)) {
@@ -323,70 +327,20 @@ __hidden int unix_accepted(struct bpf_sock_addr *ctx)
 	struct unix_sock *server_end = sk ? bpf_skc_to_unix_sock(sk) : NULL;
 	struct sock *client_end = server_end ? server_end->peer : NULL;
 	struct unix_connection *conn;
+	struct server_key asked;
 	__u64 *mark;
 
 	if (!client_end)
 		return 1;
 	mark = bpf_sk_storage_get(&unix_marks, client_end, 0, 0);
 	conn = mark ? unix_find(*mark) : NULL;
-	if (conn) {
-		unix_hold(bpf_get_current_task_btf());
+	if (!conn)
+		return 1;
+	unix_hold(bpf_get_current_task_btf());
+	if (conn->base.phase == PHASE_CONNECTING) {
+		asked = conn->base.ledger.server;
 		unix_open(conn, address_of(server_end));
+		unix_asked_learn(&asked, &conn->base.ledger.server);
 	}
 	return 1;
-}
-
-static __noinline bool found(struct sock *sk, const struct ledger_key *key)
-{
-	struct unix_connection fresh = {
-		.cookie = bpf_get_socket_cookie(sk),
-		.born = snapshot_number,
-		.base.ledger = *key,
-		.base.opened_at = bpf_ktime_get_boot_ns(),
-		.base.attribution = ATTRIBUTION_SNAPSHOT,
-		.base.phase = PHASE_OPEN,
-	};
-
-	return track(&fresh, sk);
-}
-
-/* Was what a look finds there before us? Asked anew wherever it matters: Linux 6.1 takes an answer
- * that is kept across calls for a constant. */
-static bool was_there(void)
-{
-	return snapshot_number <= 1 || unix_hooked;
-}
-
-/* A connection found open: there before us (adopted) or, where connect() can't be hooked, made
- * since the last look (opened). */
-__hidden void unix_adopt(struct sock *sk, struct sock *server_end, struct task_struct *holder)
-{
-	struct unix_connection *conn;
-	struct ledger_key key;
-	struct totals *totals;
-
-	if (!was_there() && unix_state(server_end) == TCP_CLOSE)
-		return; /* counted at its backend's exit */
-	process_key_at(&key.process, address_of(holder));
-	if (!scope_has(holder) || !unix_server_of(&key.server, address_of(server_end)) || !found(sk, &key))
-		return;
-	unix_hold(holder);
-	process_note(&key.process);
-	conn = unix_find(bpf_get_socket_cookie(sk));
-	if (!conn)
-		return;
-	totals = ledger_open(&conn->base);
-	if (totals) {
-		if (was_there()) {
-			__sync_fetch_and_add(&totals->adopted, 1);
-		} else {
-			__sync_fetch_and_add(&totals->attempted, 1);
-			__sync_fetch_and_add(&totals->opened, 1);
-		}
-		if (unix_state(server_end) == TCP_CLOSE) /* until it is settled: together with nobody */
-			__sync_fetch_and_add(&totals->open, 1);
-		else
-			ledger_raise_open(totals);
-	}
-	emit_open(conn);
 }

@@ -12,16 +12,9 @@ struct walk {
 	struct task_struct *task;
 	struct file **fds;
 	struct process_key key;
-	__u32 forked;
-	__u32 refuses; /* 1: a backend whose session never began */
+	__u64 forked;  /* see unix_leaves() */
+	__u64 refuses; /* 1: a backend whose session never began */
 };
-
-static __u64 references(struct file *file)
-{
-	if (bpf_core_field_exists(file->f_ref)) /* since 6.13; 0 is one */
-		return (__u64)BPF_CORE_READ(file, f_ref.refcnt.counter) + 1;
-	return (__u64)BPF_CORE_READ(file, f_count.counter);
-}
 
 /* The socket behind a descriptor: no other kind of file's private data points back to it. */
 static struct sock *sock_of(struct file *file)
@@ -79,28 +72,17 @@ static __noinline void may_refuse(struct walk *walk, __u32 fds)
 
 /* The exiting process has the client's end. */
 static void client_exits(
-	struct walk *walk, struct unix_connection *conn, struct sock *sk, __u64 refs)
+	struct walk *walk, struct unix_connection *conn, struct sock *sk, struct file *file)
 {
 	enum ending ending = ENDING_ABANDONED;
 	__u64 cookie = conn->cookie;
 
 	unix_settle(cookie, (__u64)sk);
-	if (conn->exit_pid != walk->key.pid || conn->exit_start != walk->key.start) {
-		conn->exit_pid = walk->key.pid;
-		conn->exit_start = walk->key.start;
-		conn->exit_fds = 0;
-	}
-	if (++conn->exit_fds < refs) { /* more descriptors, here or elsewhere */
-		if (conn->elsewhere == ELSEWHERE_NO)
-			conn->elsewhere = walk->forked ? ELSEWHERE_FORKED : ELSEWHERE_UNSEEN;
-		return;
-	}
-	conn->elsewhere = ELSEWHERE_NO;
+	if (!unix_last(conn, walk->task, walk->forked, file) || conn->base.phase == PHASE_CONNECTING)
+		return; /* which nobody answered: unix_vanished() tells of whom */
 	if (conn->base.terminated || BPF_CORE_READ(sk, sk_shutdown) & SEND_SHUTDOWN)
 		ending = ENDING_CLOSED; /* it said goodbye before */
-	if (conn->base.phase == PHASE_CONNECTING)
-		unix_fail(cookie, MANNER_GIVEN_UP);
-	else if (conn->base.phase == PHASE_OPEN)
+	if (conn->base.phase == PHASE_OPEN)
 		unix_end(cookie, ending, MANNER_EXIT, false);
 	else
 		unix_release(cookie);
@@ -135,21 +117,19 @@ static long look_at(__u32 fd, void *context)
 	struct file *file = NULL;
 	struct unix_connection *conn;
 	struct sock *sk, *peer;
-	__u64 refs;
 
 	bpf_probe_read_kernel(&file, sizeof(file), walk->fds + fd);
 	sk = file ? sock_of(file) : NULL;
 	if (!sk || BPF_CORE_READ(sk, __sk_common.skc_family) != AF_UNIX)
 		return 0;
-	refs = references(file);
 	conn = unix_find((__u64)BPF_CORE_READ(sk, __sk_common.skc_cookie.counter));
 	if (conn) {
-		client_exits(walk, conn, sk, refs);
+		client_exits(walk, conn, sk, file);
 		return 0;
 	}
 	peer = unix_peer(sk);
-	if (!peer || refs != 1)
-		return 0;
+	if (!peer || (unix_references(file) != 1 && !walk->refuses))
+		return 0; /* its postmaster may not have closed it yet */
 	conn = unix_find((__u64)BPF_CORE_READ(peer, __sk_common.skc_cookie.counter));
 	if (conn)
 		backend_exits(walk, conn, peer, sk);
@@ -160,15 +140,13 @@ static long look_at(__u32 fd, void *context)
 
 __hidden void unix_exits(struct task_struct *task)
 {
-	enum unix_holding holding = unix_leaves(task);
 	struct files_struct *files;
 	struct fdtable *table;
 	struct walk walk = {.task = task};
 	__u32 count;
 
-	if (holding == HOLDS_NOTHING)
+	if (!unix_leaves(task, &walk.forked))
 		return;
-	walk.forked = holding == HOLDS_WITH_OTHERS;
 	files = BPF_CORE_READ(task, files);
 	if (!files)
 		return;

@@ -3,7 +3,7 @@
 #include "unix.bpf.h"
 
 struct holder {
-	__u64 forked; /* 1: it has children that inherited */
+	__u64 forked; /* when it did last, or was: what it had then another has too; 0: never */
 };
 
 /* Processes that may have an end of a watched connection, by pid. Inserted: unix_hold(),
@@ -18,18 +18,18 @@ struct {
 	__type(value, struct holder);
 } unix_holders SEC(".maps");
 
-static void hold(__u32 pid)
+static void hold(__u32 pid, __u64 forked)
 {
-	struct holder fresh = {};
+	struct holder fresh = {.forked = forked};
 
-	if (!bpf_map_lookup_elem(&unix_holders, &pid) &&
+	if ((forked || !bpf_map_lookup_elem(&unix_holders, &pid)) &&
 		bpf_map_update_elem(&unix_holders, &pid, &fresh, BPF_ANY))
 		loss_count(LOSS_SOCKETS_FULL);
 }
 
 __hidden void unix_hold(struct task_struct *task)
 {
-	hold((__u32)BPF_CORE_READ(task, tgid));
+	hold((__u32)BPF_CORE_READ(task, tgid), 0);
 }
 
 /* A child has what its parent has. */
@@ -40,20 +40,19 @@ __hidden void unix_forked(struct task_struct *parent, struct task_struct *child)
 
 	if (!holder || pid == child_pid)
 		return;
-	holder->forked = 1;
-	hold(child_pid);
+	holder->forked = bpf_ktime_get_boot_ns();
+	hold(child_pid, holder->forked);
 }
 
-/* It exits: not one of its threads, whose process lives on. */
-__hidden enum unix_holding unix_leaves(struct task_struct *task)
+/* It exits, and may have an end of a connection: not one of its threads, whose process lives on. */
+__hidden bool unix_leaves(struct task_struct *task, __u64 *forked)
 {
 	__u32 pid = (__u32)task->tgid;
 	struct holder *holder = bpf_map_lookup_elem(&unix_holders, &pid);
-	enum unix_holding holding;
 
 	if (!holder || BPF_CORE_READ(task, signal, live.counter) != 0)
-		return HOLDS_NOTHING;
-	holding = holder->forked ? HOLDS_WITH_OTHERS : HOLDS_ALONE;
+		return false;
+	*forked = holder->forked;
 	bpf_map_delete_elem(&unix_holders, &pid);
-	return holding;
+	return true;
 }

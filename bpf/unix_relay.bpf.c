@@ -21,14 +21,13 @@ __hidden bool unix_is_postgres(struct task_struct *task)
 	return !bpf_strncmp(comm, 9, "postgres") || !bpf_strncmp(comm, 11, "postmaster");
 }
 
-/* Somebody listens there who is no PostgreSQL: it need not ask its sockets for their name. */
-__hidden void unix_relay_seen(struct task_struct *task, struct sock *listener)
+/* Somebody listens there. Who is no PostgreSQL need not ask its sockets for their name. */
+__hidden void unix_relay_seen(struct task_struct *task, const struct server_key *server)
 {
-	struct server_key key;
 	__u32 number = snapshot_number;
 
-	if (!unix_is_postgres(task) && unix_server_of(&key, address_of(listener)))
-		bpf_map_update_elem(&unix_relays, &key, &number, BPF_ANY);
+	if (!unix_is_postgres(task))
+		bpf_map_update_elem(&unix_relays, server, &number, BPF_ANY);
 }
 
 /* … and did at the last look or the one before. */
@@ -36,7 +35,7 @@ __hidden bool unix_is_relay(struct server_key *key)
 {
 	__u32 *seen;
 
-	unix_server_known(key);
+	unix_asked_server(key);
 	seen = bpf_map_lookup_elem(&unix_relays, key);
 	return seen && *seen + 1 >= snapshot_number;
 }

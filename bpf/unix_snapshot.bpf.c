@@ -48,8 +48,9 @@ static __noinline void client_seen(
 	if (!conn)
 		return;
 	unix_hold(task);
-	if (conn->elsewhere == ELSEWHERE_UNSEEN)
+	if (conn->elsewhere == ELSEWHERE_UNSEEN || (conn->holder && conn->holder != (__u32)task->tgid))
 		conn->elsewhere = ELSEWHERE_FORKED; /* seen now, and its exit will be */
+	conn->holder = (__u32)task->tgid;
 	if (conn->base.phase != PHASE_OPEN && conn->base.phase != PHASE_HELD)
 		return;
 	event.head.kind = EVENT_HOLDER;
@@ -60,10 +61,15 @@ static __noinline void client_seen(
 	bpf_seq_write(ctx->meta->seq, &event, sizeof(event));
 }
 
-static void listener_seen(struct task_struct *task, struct sock *sk)
+static __noinline void listener_seen(struct task_struct *task, struct sock *sk)
 {
+	struct server_key key;
+
+	if (!unix_server_of(&key, address_of(sk)))
+		return;
+	unix_asked_bound(task, sk, &key);
 	if (unix_hooked)
-		unix_relay_seen(task, sk);
+		unix_relay_seen(task, &key);
 	else
 		unix_hold(task); /* a postmaster: unix_unseen.bpf.c wants its children */
 }
@@ -76,7 +82,7 @@ __hidden void unix_file(
 
 	if (!unix_watching)
 		return;
-	if (sk->__sk_common.skc_state == TCP_LISTEN && unix_watched(sk))
+	if (sk->__sk_common.skc_state == TCP_LISTEN)
 		listener_seen(task, sk);
 	if (!peer || sk->__sk_common.skc_state != TCP_ESTABLISHED)
 		return;

@@ -33,12 +33,13 @@ static struct task_struct *opener_of(struct sock *server_end)
 	return (void *)first - bpf_core_field_offset(struct task_struct, pid_links[PIDTYPE_TGID]);
 }
 
-/* Of a client that is gone with its process nobody can tell any more whether it said goodbye. */
+/* Of a client that is gone with its process, be it only just, nobody can tell any more whether it said
+ * goodbye. */
 static enum ending ending_of(struct sock *client_end, struct task_struct *opener, bool failed)
 {
 	if (unix_alive(client_end))
 		return failed ? ENDING_HUNG_UP : ENDING_CLOSED;
-	return opener ? ENDING_CLOSED : ENDING_UNKNOWN;
+	return opener && !(BPF_CORE_READ(opener, flags) & PF_EXITING) ? ENDING_CLOSED : ENDING_UNKNOWN;
 }
 
 static void count(struct connection *conn, enum ending ending)

@@ -189,7 +189,11 @@ typedef struct {
 struct signal_struct { /* process.bpf.c: is this the last thread */
 	atomic_t live;
 };
-struct nsproxy { /* process.bpf.c */
+struct mnt_namespace { /* unix_asked.bpf.c */
+	struct ns_common ns;
+};
+struct nsproxy { /* process.bpf.c, unix_asked.bpf.c */
+	struct mnt_namespace *mnt_ns;
 	struct net *net_ns;
 };
 struct kernfs_node { /* process.bpf.c: a cgroup's id */

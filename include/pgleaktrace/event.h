@@ -72,11 +72,12 @@ struct process_key {
 
 /*
  * A server as clients address it. `netns` is the client's network namespace: 127.0.0.1 is another
- * server in another namespace. A unix socket is known by its inode, the same from every mount
- * namespace; EVENT_PLACE gives the path.
+ * server in another namespace. A unix socket is known by the folder that it lies in, the same from every
+ * mount namespace and after a restart of the server; EVENT_PLACE gives the path.
  */
 struct server_key {
-	__u8 address[16]; /* AF_UNIX: inode number (8 bytes), device (4), 0; abstract: hash of its name */
+	__u8 address[16]; /* AF_UNIX: the folder's inode number (8 bytes), device (4), 0; abstract, or
+			   * not found: hash of its name, then of which mount namespace and root */
 	__u16 port;	  /* AF_UNIX: the number in .s.PGSQL.<port> */
 	__u16 family; /* AF_INET (also v4-mapped IPv6), AF_INET6, AF_UNIX */
 	__u32 netns;  /* inode number of the namespace; AF_UNIX: 0 unless abstract */

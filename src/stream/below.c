@@ -11,15 +11,25 @@
 #include "base/mem.h"
 #include "stream/below.h"
 
-int below_open(int folder, const char *path, int flags)
+static int open_below(int folder, const char *path, int flags, __u64 resolve)
 {
 	struct open_how how = {
 		.flags = (__u64)(flags | O_CLOEXEC),
-		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | resolve,
 	};
 	long fd = syscall(SYS_openat2, folder, path, &how, sizeof(how));
 
 	return fd < 0 ? -errno : (int)fd;
+}
+
+int below_open(int folder, const char *path, int flags)
+{
+	return open_below(folder, path, flags, 0);
+}
+
+int below_walked(int folder, const char *path, int flags)
+{
+	return open_below(folder, path, flags, RESOLVE_CACHED);
 }
 
 bool below_exists(int root, const char *path)

@@ -13,6 +13,9 @@
 
 /* A descriptor that is closed on exec, or -errno. `folder` is one of a folder, O_PATH will do. */
 int below_open(int folder, const char *path, int flags);
+/* The same where somebody has just been: what the kernel does not remember is not there (-EAGAIN). So a folder
+ * that does not answer, as a network's, is never waited for. */
+int below_walked(int folder, const char *path, int flags);
 /* Is there anything of that name? */
 bool below_exists(int folder, const char *path);
 /* A regular file's text, NUL-terminated; never through a link as the last part, and never waiting.

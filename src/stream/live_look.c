@@ -227,6 +227,15 @@ static void adopt(struct look *look, const struct event_socket *socket)
 	totals->held++;
 }
 
+/* The server has closed its end, and only the name is left. */
+static bool is_name(const struct server_key *key)
+{
+	static const __u8 nothing[8];
+
+	return key->family == AF_UNIX && !key->netns &&
+	       !memcmp(key->address + 8, nothing, sizeof(nothing));
+}
+
 static void push_socket(struct look *look, const struct event_socket *socket)
 {
 	struct event_socket event = *socket;
@@ -238,6 +247,8 @@ static void push_socket(struct look *look, const struct event_socket *socket)
 		return;
 	event.open = socket->state == TCP_ESTABLISHED;
 	event.opened_at = socket->state == TCP_SYN_SENT ? 0 : socket->head.time;
+	if (is_name(&event.ledger.server))
+		live_unix_find(look->live, &event.ledger.server, event.ledger.process.pid);
 	event.attribution = ATTRIBUTION_SNAPSHOT;
 	adopt(look, &event);
 	live_push(look->live, &event, sizeof(event));

@@ -41,13 +41,15 @@ static int pass_run(struct live *live, enum pass pass, struct rows *rows)
 }
 
 /* A client that has called bind() before connect() looks like a server's end that has accepted from a
- * watched port: then it must be known who listens. */
+ * watched port, and the server that hung up a unix socket may be listening anew: then it must be known who
+ * listens. */
 static int pass_files(struct live *live, struct rows *rows)
 {
 	int error;
 
 	live->skel->bss->snapshot_pass++;
 	error = pass_run(live, PASS_FILES, rows);
+	live_unix_resolve(live);
 	if (error || !live->skel->bss->listeners_wanted)
 		return error;
 	rows->used = 0;

@@ -103,10 +103,16 @@ int live_attach_to_root(
 /* An iterator's link over what a map holds; NULL with errno. */
 struct bpf_link *live_iterate_over(struct bpf_program *program, const struct bpf_map *map);
 
-/* live_unix.c: before load; after it; EVENT_PLACE for a unix server not told yet. */
+/* live_unix.c: before load; after it. */
 void live_unix_choose(struct pgleaktrace_bpf *skel, enum live_unix mode);
 int live_unix_attach(struct live *live);
+
+/* live_places.c: EVENT_PLACE for a unix server not told yet. */
 void live_unix_place(struct live *live, const struct server_key *key);
+/* From a name to the server that lies there, as the process that asked sees it; false: not to be had. */
+bool live_unix_find(struct live *live, struct server_key *key, __u32 pid);
+/* The same for all names that the kernel's side did not know. */
+void live_unix_resolve(struct live *live);
 void live_unix_free(struct live *live);
 
 /* live_ring.c: 0 or -errno. */

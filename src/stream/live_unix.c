@@ -1,29 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * live_unix.c: the unix sockets' programs: which of them this kernel takes, where they are hung up,
- * and the places their servers' keys stand for. docs/UNIX.md says why it is these.
+ * live_unix.c: the unix sockets' programs: which of them this kernel takes, and where they are hung up.
+ * docs/UNIX.md says why it is these.
  */
-#include <bpf/bpf.h>
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
 
-#include "base/mem.h"
 #include "stream/live_state.h"
 
 /* linux/bpf.h, since 6.7; this libbpf may be older. */
 #define CGROUP_UNIX_CONNECT     49
 #define CGROUP_UNIX_GETSOCKNAME 53
-
-/* The value of unix_places in bpf/unix_name.bpf.c. */
-#define PLACE_ROOM 128
-
-/* A place that was told. */
-struct live_place {
-	struct server_key key;
-	UT_hash_handle hh;
-};
 
 void live_unix_choose(struct pgleaktrace_bpf *skel, enum live_unix mode)
 {
@@ -70,35 +56,4 @@ int live_unix_attach(struct live *live)
 	if (!skel->links.hook_exit_unix || !skel->links.hook_fork_unix)
 		return -errno;
 	return live->unix_mode == LIVE_UNIX_HOOKED ? attach_hooks(skel) : 0;
-}
-
-void live_unix_place(struct live *live, const struct server_key *key)
-{
-	union event event = {
-		.place = {.head = {EVENT_PLACE, sizeof(event.place), live_now()}, .key = *key}};
-	struct live_place *told;
-	char path[PLACE_ROOM + 1] = {0}, *arena;
-
-	if (key->family != AF_UNIX)
-		return;
-	HASH_FIND(hh, live->told, key, sizeof(*key), told);
-	if (told || bpf_map_lookup_elem(live->places, key, path))
-		return;
-	told = xcalloc(1, sizeof(*told));
-	told->key = *key;
-	HASH_ADD(hh, live->told, key, sizeof(told->key), told);
-	if (!path[0])
-		path[0] = '@'; /* abstract, as ss and netstat show it */
-	event.place.path = arena = xstrdup(path);
-	live_push_owned(live, &event, arena);
-}
-
-void live_unix_free(struct live *live)
-{
-	struct live_place *place, *next;
-
-	HASH_ITER (hh, live->told, place, next) {
-		HASH_DEL(live->told, place);
-		free(place);
-	}
 }

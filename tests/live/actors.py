@@ -31,10 +31,10 @@ def tool_path(name):
 class Actor:
     """A child process in a pipe. Use as a context manager: it never outlives the test."""
 
-    def __init__(self, argv, env=None, cwd=None, stderr=None):
+    def __init__(self, argv, env=None, cwd=None, stderr=None, session=False):
         self.argv = [str(arg) for arg in argv]
         self.process = subprocess.Popen(self.argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=stderr, env=env, cwd=cwd)
+                                        stderr=stderr, env=env, cwd=cwd, start_new_session=session)
         self._rest = b""
 
     @property

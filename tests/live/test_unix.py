@@ -6,6 +6,7 @@ import signal
 import socket
 import struct
 import subprocess
+import sys
 
 import pytest
 
@@ -159,6 +160,50 @@ def saw_holder(tracer, pid):
                for line in tracer.text().splitlines())
 
 
+# connect() to argv[1], fork argv[2] times; a child goes at once if it is told to; close() if it is told to.
+SHARING = """
+import os, socket, sys, time
+connection = socket.socket(socket.AF_UNIX)
+connection.connect(sys.argv[1])
+for _ in range(int(sys.argv[2])):
+    child = os.fork()
+    if child == 0:
+        if "go" not in sys.argv:
+            time.sleep(100)
+        os._exit(0)
+    if "go" in sys.argv:
+        os.waitpid(child, 0)
+if "close" in sys.argv:
+    connection.close()
+print("READY", flush=True)
+time.sleep(100)
+"""
+
+
+def sharing(cluster, *args):
+    return Actor([sys.executable, "-S", "-c", SHARING, f"{cluster.socket_folder}/.s.PGSQL.{cluster.port}",
+                  *args], session=True)
+
+
+def test_a_process_group_that_is_killed(cluster):
+    """Several who share a connection are on their way out at once: the kernel closes it, whoever is last."""
+    with unix_tracer(cluster, "-i", "60s") as tracer:
+        for _ in range(40):
+            with sharing(cluster, "3") as opener:
+                opener.ready()
+                os.killpg(opener.pid, signal.SIGKILL)
+        report = tracer.stop(complete=False, unknown=None)
+    assert (report.total("opened"), report.total("abandoned")) == (40, 40)
+
+
+def test_a_child_that_goes_first(cluster):
+    """It was not the last to have it, and its parent closes it in the end."""
+    with unix_tracer(cluster, "-i", "60s") as tracer, sharing(cluster, "2", "go", "close") as opener:
+        opener.ready()
+        report = tracer.stop()
+    expect(report.process(opener.pid), opened=1, closed=1)
+
+
 def test_many_short_ones(cluster, env):
     """pgbench -C: a connection per transaction, most of them between two snapshots."""
     script = cluster.folder + "/select.sql"
@@ -217,6 +262,17 @@ def test_without_hooks_each_is_counted_once_whoever_looks(cluster):
         assert client.recv(4096) == b"", "its backend has gone"
         report = tracer.stop(complete=False)
     assert (report.total("opened"), report.total("closed")) == (1, 1)
+
+
+def test_without_hooks_who_is_dead_and_not_buried_did_not_close(cluster, env):
+    """Its parent has not waited for it yet."""
+    with unix_tracer(cluster, "-i", "60s", prefix=WITHOUT_CGROUP2) as tracer, \
+            Actor(["psql", "-XAtq"], env=env) as killed:
+        wait_at_prompt(killed)
+        os.kill(killed.pid, signal.SIGKILL)
+        wait_backends_gone(cluster)
+        report = tracer.stop(complete=False, unknown=1)
+    expect(report.process(killed.pid), opened=1, unknown=1)
 
 
 def test_without_hooks_what_a_look_has_counted_is_not_counted_again(cluster, env):
@@ -301,6 +357,17 @@ def test_failures_are_not_connections(cluster, env):
         report = tracer.stop()
     expect(report.process(psql.pid), failed=1)
     expect(report.process(refused.pid), failed=1)
+
+
+def test_connect_twice(cluster):
+    """EISCONN is no failure, be it before the server has accepted."""
+    cluster.postmaster.send_signal(signal.SIGSTOP)
+    with unix_tracer(cluster, "-i", "60s") as tracer, socket.socket(socket.AF_UNIX) as client:
+        for _ in range(3):
+            client.connect_ex(f"{cluster.socket_folder}/.s.PGSQL.{cluster.port}")
+        cluster.postmaster.send_signal(signal.SIGCONT)
+        report = tracer.stop()
+    expect(report.process(os.getpid()), opened=1, open=1)
 
 
 def test_other_unix_sockets_are_not_watched(cluster, env):
