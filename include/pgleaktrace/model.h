@@ -99,8 +99,8 @@ struct group_row {
 
 /* A backend that still holds a slot though its client is gone. */
 struct orphan_row {
-	__u32 backend_pid,
-		backend_pid_in_ns; /* as this host counts, and as its server does; 0: not known */
+	__u32 backend_pid;       /* as this host counts; 0: not known */
+	__u32 backend_pid_in_ns; /* as its server does */
 	__u64 since; /* boot clock: when the client's end closed; 0: before we looked */
 	const char *user, *database, *activity; /* "" not known */
 	const char *script;        /* of the dead client; NULL: it was gone before we came */
@@ -165,8 +165,8 @@ struct series_row {
 	const char *script, *container, *server, *library; /* clean, cut; "" not known */
 	struct counts counts;                              /* without `peak` */
 	__u64 processes;                                   /* with an open connection now */
-	__u64 lifetimes[LIFETIMES],
-		lifetime_sum; /* of connections seen from connect() to end; ns */
+	__u64 lifetimes[LIFETIMES]; /* of connections seen from connect() to end */
+	__u64 lifetime_sum;         /* ns */
 };
 
 enum group_by { GROUP_SCRIPT, GROUP_PROCESS, GROUP_USER, GROUP_CONTAINER, GROUP_SERVER, GROUPS };
@@ -205,8 +205,7 @@ struct snapshot {
 	size_t group_count, groups_hidden; /* hidden by query.rows */
 	struct server_row *servers;
 	size_t server_count;
-	struct instance_row
-		*instances; /* servers found on this host, with or without local clients */
+	struct instance_row *instances; /* found on this host, with or without local clients */
 	size_t instance_count;
 	struct series_row *series; /* by labels; the same whatever the query narrows or groups */
 	size_t series_count;
