@@ -201,7 +201,7 @@ static bool wants_screen(const struct options *o)
 	const char *term = getenv("TERM");
 
 	return !o->form_given && !o->output_file && !o->once && !o->duration && !o->check &&
-	       !o->command && (!o->replay || strcmp(o->replay, "-")) && isatty(STDIN_FILENO) &&
+	       !o->command && (!o->replay || is_file(o->replay)) && isatty(STDIN_FILENO) &&
 	       isatty(STDOUT_FILENO) && term && *term && strcmp(term, "dumb");
 }
 

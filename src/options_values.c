@@ -162,6 +162,13 @@ void check_files(struct argp_state *state, const struct options *o)
 		argp_error(state, "--output-file and --record %s: a file for each", o->record);
 }
 
+bool is_file(const char *path)
+{
+	struct stat st;
+
+	return !stat(path, &st) && S_ISREG(st.st_mode);
+}
+
 /* Half a minute's watch should not end in a terminal full of what no person reads. */
 void check_view(struct argp_state *state, const struct options *o)
 {

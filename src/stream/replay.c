@@ -159,8 +159,7 @@ static void replay_close(struct stream *stream)
 	struct replay *replay = (struct replay *)stream;
 
 	replay_forget(replay);
-	if (replay->file != stdin)
-		fclose(replay->file);
+	fclose(replay->file);
 	free(replay->line);
 	free(replay);
 }
@@ -191,29 +190,59 @@ static bool replay_is_recording(struct replay *replay)
 	return yes;
 }
 
-static bool is_directory(FILE *file)
+/* All that comes, to be read from its begin; NULL with errno. */
+static FILE *copy_all(FILE *from)
 {
+	FILE *copy = tmpfile();
+	char buffer[16384];
+	size_t n;
+
+	if (!copy)
+		return NULL;
+	errno = 0;
+	while ((n = fread(buffer, 1, sizeof(buffer), from)) > 0)
+		if (fwrite(buffer, 1, n, copy) != n)
+			break;
+	if (ferror(from) || ferror(copy) || fflush(copy)) {
+		int error = errno ? errno : EIO;
+
+		fclose(copy);
+		errno = error;
+		return NULL;
+	}
+	rewind(copy);
+	return copy;
+}
+
+/* The first line is read twice: what is no file (`<(zcat …)`, standard input) is taken in whole before. NULL
+ * with errno. */
+static FILE *recording_open(const char *path)
+{
+	FILE *file = strcmp(path, "-") ? fopen(path, "re") : stdin, *copy;
 	struct stat st;
 
-	return !fstat(fileno(file), &st) && S_ISDIR(st.st_mode);
+	if (!file || (file != stdin && !fstat(fileno(file), &st) && S_ISREG(st.st_mode)))
+		return file;
+	copy = copy_all(file);
+	if (file != stdin) {
+		int error = errno;
+
+		fclose(file);
+		errno = error;
+	}
+	return copy;
 }
 
 int stream_replay_open(struct stream **out, const char *path, char *why, size_t size)
 {
 	struct replay *replay;
-	FILE *file = strcmp(path, "-") ? fopen(path, "re") : tmpfile();
-	int c, error = !file ? errno : is_directory(file) ? EISDIR : 0;
+	FILE *file = recording_open(path);
 
-	if (error) {
+	if (!file) {
+		int error = errno;
+
 		snprintf(why, size, "cannot open the recording %s: %s", path, strerror(error));
-		if (file)
-			fclose(file);
 		return -error;
-	}
-	if (!strcmp(path, "-")) { /* the first line is read twice: keep it */
-		while ((c = getchar()) != EOF)
-			fputc(c, file);
-		rewind(file);
 	}
 	replay = xcalloc(1, sizeof(*replay));
 	replay->stream.ops = &replay_ops;

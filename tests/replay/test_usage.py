@@ -65,6 +65,14 @@ def test_values_that_are_taken():
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("name", ["-", "/dev/stdin", "/dev/fd/0"])
+def test_a_recording_may_come_through_a_pipe(name):
+    """As from `<(zcat incident.ndjson.gz)`: it is the same to its first line."""
+    through = subprocess.run([BINARY, "--replay", name, "-o", "json"], input=RECORDING.read_bytes(), capture_output=True,
+                             check=True, timeout=60)
+    assert through.stdout.decode() == run("--replay", RECORDING, "-o", "json").stdout
+
+
 def test_a_port_named_twice_is_watched_once():
     done = run("-P", ",".join(["5432", "6432"] * 20), "--replay", "/")
     assert done.returncode == 1 and "cannot open the recording /: Is a directory" in done.stderr
