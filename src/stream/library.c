@@ -19,12 +19,23 @@
 /* One look at one process. */
 struct search {
 	const struct library_query *query;
-	int root; /* what the process has as / */
+	int root; /* what the process has as /; -1: not asked for yet */
 	struct sources sources;
 	const struct library_row *row; /* the best so far: the lowest of the table */
 	char *sign;
 	char *project; /* folder whose node_modules has the packages; NULL: none */
 };
+
+/* -1: it is gone. */
+static int root_of(struct search *s)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "%s/root", s->query->proc);
+	if (s->root < 0)
+		s->root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return s->root;
+}
 
 /* Rows stand in the order of strength. Takes `sign`. */
 static void found(struct search *s, const struct library_row *row, char *sign)
@@ -146,7 +157,7 @@ static void look_at_packages(struct search *s)
 	const struct library_row *row = NULL;
 	char *sign;
 
-	s->project = node_project(s->root, &s->sources, s->query->cwd);
+	s->project = node_project(root_of(s), &s->sources, s->query->cwd);
 	if (s->project)
 		row = node_library(s->root, &s->sources, s->project, &sign);
 	if (row)
@@ -171,13 +182,13 @@ static unsigned argv_limit(const struct library_query *q)
 	return n;
 }
 
-static unsigned env_limit(const struct search *s, const char *folder)
+static unsigned env_limit(struct search *s, const char *folder)
 {
 	char path[4200], *text;
 	unsigned n = 0;
 
 	snprintf(path, sizeof(path), "%s/.env", folder);
-	text = below_read(s->root, path);
+	text = below_read(root_of(s), path);
 	for (char *line = text; line && *line && !n;) {
 		char *end = strchrnul(line, '\n'), *next = *end ? end + 1 : end;
 
@@ -191,7 +202,7 @@ static unsigned env_limit(const struct search *s, const char *folder)
 }
 
 /* The limit that a Prisma URL asks for, and where. */
-static unsigned asked_limit(const struct search *s, const char **where)
+static unsigned asked_limit(struct search *s, const char **where)
 {
 	unsigned n = argv_limit(s->query);
 	char *folder;
@@ -215,7 +226,7 @@ static unsigned asked_limit(const struct search *s, const char **where)
 }
 
 /* The pool's size as configured, as far as it can be seen. */
-static char *config_of(const struct search *s)
+static char *config_of(struct search *s)
 {
 	const char *where, *cwd = s->query->cwd ? s->query->cwd : "/";
 	bool is_prisma = !strcmp(s->row->id, "prisma"),
@@ -238,16 +249,11 @@ static char *config_of(const struct search *s)
 
 void library_look(struct library_facts *out, const struct library_query *query)
 {
-	struct search s = {.query = query};
-	char path[64];
+	struct search s = {.query = query, .root = -1};
 
 	memset(out, 0, sizeof(*out));
-	snprintf(path, sizeof(path), "%s/root", query->proc);
-	s.root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (s.root < 0)
-		return;
-	if (query->source)
-		sources_open(&s.sources, s.root, query->exe, query->cwd, query->argv,
+	if (query->source && sources_has(query->exe))
+		sources_open(&s.sources, root_of(&s), query->exe, query->cwd, query->argv,
 			query->argv_length);
 	look_at_maps(&s);
 	look_at_arguments(&s);
@@ -267,7 +273,8 @@ void library_look(struct library_facts *out, const struct library_query *query)
 	}
 	sources_close(&s.sources);
 	free(s.project);
-	close(s.root);
+	if (s.root >= 0)
+		close(s.root);
 }
 
 void library_facts_free(struct library_facts *facts)

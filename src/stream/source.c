@@ -12,11 +12,11 @@
 
 #define HINTS_MOST 5 /* lines named */
 
-static bool is_interpreter(const char *exe)
+bool sources_has(const char *exe)
 {
 	static const char *const names[] = {"node", "python", "pypy", "php", "bun", "deno"};
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+	for (size_t i = 0; exe && i < sizeof(names) / sizeof(names[0]); i++)
 		if (!strncmp(path_base(exe), names[i], strlen(names[i])))
 			return true;
 	return false;
@@ -165,7 +165,7 @@ void sources_open(struct sources *out, int root, const char *exe, const char *cw
 	size_t argv_length)
 {
 	memset(out, 0, sizeof(*out));
-	if (!exe || !cwd || !argv_length || !is_interpreter(exe))
+	if (!cwd || !argv_length)
 		return;
 	add_script(out, root, exe, cwd, argv, argv_length);
 	for (size_t i = 0; i < out->count; i++)

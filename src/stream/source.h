@@ -25,7 +25,9 @@ struct sources {
 	size_t count, tries;
 };
 
-/* argv as the process has it; nothing is read unless `exe` is an interpreter of scripts. */
+/* Is it an interpreter of scripts that we read? NULL: no. */
+bool sources_has(const char *exe);
+/* Of such a process; argv as it has it. */
 void sources_open(struct sources *out, int root, const char *exe, const char *cwd, const char *argv,
 	size_t argv_length);
 void sources_close(struct sources *sources);
