@@ -4,7 +4,7 @@
  * gives and why it is done this way.
  *
  *   unix.bpf.c           the life of a connection      owns: unix_connections, unix_marks
- *   unix_name.bpf.c      whose socket is watched       owns: unix_places, unix_bound
+ *   unix_name.bpf.c      whose socket is watched       owns: unix_places, unix_names, unix_bound
  *   unix_asked.bpf.c     what connect() asks for       owns: unix_known, unix_asked
  *   unix_adopt.bpf.c     what a look finds open
  *   unix_relay.bpf.c     who listens and is no PostgreSQL  owns: unix_relays
@@ -81,7 +81,7 @@ enum unix_told {
 bool unix_name_may_be(const void *sun_path, __u32 length);
 void unix_name_read(struct unix_name *name, const void *sun_path, __u32 length);
 void unix_name_key(struct server_key *key, const struct unix_name *name, struct sock *sk);
-void unix_place(const struct server_key *key, const struct unix_name *name);
+void unix_name_keep(const struct server_key *key, const struct unix_name *name);
 int unix_server_of(struct server_key *key, __u64 socket); /* of a struct sock; enum unix_told */
 
 /* unix_asked.bpf.c */

@@ -78,7 +78,7 @@ static void asked_key(struct server_key *key, const struct unix_name *name, stru
 		seen_by(key, task);
 	if (bpf_map_lookup_elem(&unix_known, key))
 		return;
-	unix_place(&alone, name);
+	unix_name_keep(&alone, name);
 	if (is_seen(key))
 		ask(key, task);
 }

@@ -5,15 +5,25 @@
  */
 #include "unix.bpf.h"
 
-/* Where a server's socket lies, as it was bound; an abstract name begins with NUL. Of a server that is
- * known by its name alone: under unix_name_key(). Inserted: unix_place(), src/stream/live_places.c. Deleted:
- * never; one entry per server. Read: live_places.c. Full: a server is shown without its path. */
+/* Where a server's socket lies, as it was bound; an abstract name begins with NUL. Inserted: place().
+ * Deleted: never; one entry per server. Read: src/stream/live_places.c. Full: a server is shown without its
+ * path. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1024);
 	__type(key, struct server_key);
 	__type(value, char[UNIX_PATH_ROOM]);
 } unix_places SEC(".maps");
+
+/* The same of what is known by its name alone, by unix_name_key(), and of folders where a server was asked for;
+ * anybody can ask for any number. Inserted: unix_name_keep(), live_places.c. Read: live_places.c. Deleted: when it is full, the one that was not needed for
+ * longest; it is shown without its path. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, struct server_key);
+	__type(value, char[UNIX_PATH_ROOM]);
+} unix_names SEC(".maps");
 
 /* The server that an address stands for, by bound_key(): a socket that is closed has lost its place in the
  * file system, but not its address. Inserted, read: unix_server_of(). Deleted: when it is full, the one that
@@ -109,7 +119,12 @@ __hidden void unix_name_key(struct server_key *key, const struct unix_name *name
 		key->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
 }
 
-__hidden void unix_place(const struct server_key *key, const struct unix_name *name)
+__hidden void unix_name_keep(const struct server_key *key, const struct unix_name *name)
+{
+	bpf_map_update_elem(&unix_names, key, name->path, BPF_NOEXIST);
+}
+
+static void place(const struct server_key *key, const struct unix_name *name)
 {
 	if (!bpf_map_lookup_elem(&unix_places, key))
 		bpf_map_update_elem(&unix_places, key, name->path, BPF_NOEXIST);
@@ -168,7 +183,10 @@ GLOBAL int unix_server_of(struct server_key *key, __u64 socket)
 				told = TOLD_NAME;
 		}
 	}
-	unix_place(&found, &name);
+	if (told == TOLD_NAME)
+		unix_name_keep(&found, &name);
+	else
+		place(&found, &name);
 	*key = found; /* last: maps take no pointer that came in here, on 6.1 */
 	return told;
 }

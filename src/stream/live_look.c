@@ -239,6 +239,7 @@ static bool is_name(const struct server_key *key)
 static void push_socket(struct look *look, const struct event_socket *socket)
 {
 	struct event_socket event = *socket;
+	struct proc_stat stat;
 
 	if (is_server_end(look, socket))
 		return;
@@ -247,7 +248,7 @@ static void push_socket(struct look *look, const struct event_socket *socket)
 		return;
 	event.open = socket->state == TCP_ESTABLISHED;
 	event.opened_at = socket->state == TCP_SYN_SENT ? 0 : socket->head.time;
-	if (is_name(&event.ledger.server))
+	if (is_name(&event.ledger.server) && !proc_stat_of(&event.ledger.process, &stat))
 		live_unix_find(look->live, &event.ledger.server, event.ledger.process.pid);
 	event.attribution = ATTRIBUTION_SNAPSHOT;
 	adopt(look, &event);
@@ -368,6 +369,7 @@ int live_look(struct live *live)
 	error = look_bpf__load(skel);
 	if (!error) {
 		live->places = skel->maps.unix_places.map_fd;
+		live->names = skel->maps.unix_names.map_fd;
 		error = look_take(&look, skel);
 	}
 	look_free(&look);

@@ -17,7 +17,7 @@
 #include "stream/below.h"
 #include "stream/live_state.h"
 
-/* The value of unix_places in bpf/unix_name.bpf.c. */
+/* The value of unix_places and unix_names in bpf/unix_name.bpf.c. */
 #define PLACE_ROOM 128
 
 /* Names looked for in one look: as many as unix_asked has room for. */
@@ -48,10 +48,11 @@ static bool place_read(struct live *live, const struct server_key *key, char *pa
 	struct server_key name = *key;
 
 	memset(path, 0, PLACE_ROOM + 1);
-	if (!bpf_map_lookup_elem(live->places, key, path))
+	if (!bpf_map_lookup_elem(live->places, key, path) ||
+		!bpf_map_lookup_elem(live->names, key, path))
 		return true;
 	memset(name.address + 8, 0, sizeof(struct view));
-	return !bpf_map_lookup_elem(live->places, &name, path);
+	return !bpf_map_lookup_elem(live->names, &name, path);
 }
 
 void live_unix_place(struct live *live, const struct server_key *key)
@@ -161,7 +162,7 @@ bool live_unix_find(struct live *live, struct server_key *key, __u32 pid)
 	if (error)
 		return false;
 	key_by_folder(key, &st);
-	bpf_map_update_elem(live->places, key, path, BPF_NOEXIST);
+	bpf_map_update_elem(live->names, key, path, BPF_NOEXIST);
 	return true;
 }
 

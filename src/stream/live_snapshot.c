@@ -107,7 +107,8 @@ static __u64 recursion_misses(struct live *live)
 {
 	struct bpf_program *hooks[] = {live->skel->progs.hook_sock_state,
 		live->skel->progs.hook_sock_destroy, live->skel->progs.hook_exec,
-		live->skel->progs.hook_exit, live->skel->progs.hook_fork};
+		live->skel->progs.hook_exit, live->skel->progs.hook_fork,
+		live->skel->progs.hook_exit_unix, live->skel->progs.hook_fork_unix};
 	__u64 misses = 0;
 
 	for (size_t i = 0; i < sizeof(hooks) / sizeof(hooks[0]); i++) {

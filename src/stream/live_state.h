@@ -58,7 +58,7 @@ struct live {
 	__u64 unreadable, sockets_full;
 	bool stopped;
 	enum live_unix unix_mode;
-	int places;              /* the map unix_places */
+	int places, names;       /* the maps unix_places, unix_names */
 	struct live_place *told; /* unix servers whose path was told */
 };
 

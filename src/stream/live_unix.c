@@ -45,6 +45,7 @@ int live_unix_attach(struct live *live)
 
 	if (live->unix_mode == LIVE_UNIX_OFF)
 		return 0;
+	live->names = bpf_map__fd(skel->maps.unix_names);
 	live->passes[PASS_UNIX_SOCKETS] =
 		live_iterate_over(skel->progs.snapshot_unix_sockets, skel->maps.unix_marks);
 	live->passes[PASS_UNIX_VANISHED] =

@@ -203,3 +203,24 @@ def test_the_longest_path(port):
                 report = watch.stop()
     row = only_row(report, folder)
     assert (row["opened"], row["open"], row["failed"]) == (3, 1, 0)
+
+
+def test_any_number_of_names(port, tmp_path):
+    """Whoever asks for thousands that are not there takes no server's name away."""
+    asks = """
+import socket, sys
+for i in range(3000):
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect_ex(f"/nowhere-{i}/.s.PGSQL.{sys.argv[1]}")
+print("READY", flush=True)
+sys.stdin.read()
+"""
+    with Tracer(port, unix=True) as watch, script(asks, str(port)) as asker:
+        asker.ready()
+        with script(POOLER, path_of(tmp_path, port)) as pooler:
+            pooler.ready()
+            with script(VISITOR, path_of(tmp_path, port), "1"), socket.socket(socket.AF_UNIX) as stays:
+                stays.connect(path_of(tmp_path, port))
+                report = watch.stop()
+    expect(report.process(asker.pid), failed=3000)
+    assert f"unix:{tmp_path}" in [server["address"] for server in report.servers]
