@@ -195,16 +195,6 @@ static void check_plans(struct argp_state *state, struct options *o)
 		o->once = o->live.brief = true;
 }
 
-/* A person at a terminal who asked for no other form gets the live screen. */
-static bool wants_screen(const struct options *o)
-{
-	const char *term = getenv("TERM");
-
-	return !o->form_given && !o->output_file && !o->once && !o->duration && !o->check &&
-	       !o->command && (!o->replay || is_file(o->replay)) && isatty(STDIN_FILENO) &&
-	       isatty(STDOUT_FILENO) && term && *term && strcmp(term, "dumb");
-}
-
 /* What stands behind `--` is the command, whatever it looks like. */
 static void parse_command(struct argp_state *state, struct options *o)
 {

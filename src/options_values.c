@@ -11,6 +11,7 @@
 #include "base/address.h"
 #include "base/text.h"
 #include "options_values.h"
+#include "view/screen.h"
 
 static bool has_port(const struct options *o, unsigned long port)
 {
@@ -162,7 +163,8 @@ void check_files(struct argp_state *state, const struct options *o)
 		argp_error(state, "--output-file and --record %s: a file for each", o->record);
 }
 
-bool is_file(const char *path)
+/* On the screen only what can be read again goes forth and back. */
+static bool is_file(const char *path)
 {
 	struct stat st;
 
@@ -258,4 +260,34 @@ void refuse_word(struct argp_state *state, const char *word)
 		argp_error(state,
 			"what is \"%s\"? A command to watch stands behind --: `pgleaktrace -- %s`",
 			word, word);
+}
+
+/* A person at a terminal who asked for no other form gets the live screen. */
+static bool screen_was_asked_for(const struct options *o)
+{
+	const char *term = getenv("TERM");
+
+	return !o->form_given && !o->output_file && !o->once && !o->duration && !o->check &&
+	       !o->command && (!o->replay || is_file(o->replay)) && isatty(STDIN_FILENO) &&
+	       isatty(STDOUT_FILENO) && term && *term && strcmp(term, "dumb");
+}
+
+/* Its description is often missing where one has come by ssh: then lines are better than nothing. */
+static bool terminal_suits(const struct options *o)
+{
+	const char *term = getenv("TERM");
+
+	if (screen_suits(term))
+		return true;
+	if (!o->quiet)
+		fprintf(stderr,
+			"pgleaktrace: no live screen: the terminal \"%s\" is not known on this "
+			"host; TERM=xterm-256color may do\n",
+			term);
+	return false;
+}
+
+bool wants_screen(const struct options *o)
+{
+	return screen_was_asked_for(o) && terminal_suits(o);
 }

@@ -28,8 +28,8 @@ void parse_fail_on(struct argp_state *state, struct options *o, const char *text
 void refuse_word(struct argp_state *state, const char *word);
 /* Each of the files is another one: what is played is not written to. */
 void check_files(struct argp_state *state, const struct options *o);
-/* A regular one: on the screen only what can be read again goes forth and back. */
-bool is_file(const char *path);
+/* Is the live screen meant, and can it be? If only meant, says why not. */
+bool wants_screen(const struct options *o);
 /* A form that a program opens goes to no terminal. */
 void check_view(struct argp_state *state, const struct options *o);
 

@@ -39,6 +39,8 @@ struct screen_status {
 	const char *recording; /* file being written; NULL: none */
 };
 
+/* Can a screen be drawn on a terminal of that name? Not if this host does not know it. */
+bool screen_suits(const char *term);
 struct screen *screen_new(const struct screen_config *config);
 /* Takes the terminal over, until screen_free(); a crash in between restores it too. 0 or -errno. */
 int screen_show(struct screen *screen);

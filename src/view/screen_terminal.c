@@ -11,10 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <termcap.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "view/screen.h"
 #include "view/screen_state.h"
 
 struct terminal {
@@ -163,6 +165,11 @@ static void colours_start(struct terminal *t)
 	for (int i = 0; i < STYLES; i++)
 		if (paints[i].pair)
 			init_pair(paints[i].pair, paints[i].foreground, -1);
+}
+
+bool screen_suits(const char *term)
+{
+	return tgetent(NULL, term) == 1 && tgetstr("cm", NULL);
 }
 
 int terminal_open(struct terminal **out, bool colour)

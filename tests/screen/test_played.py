@@ -296,6 +296,14 @@ def test_signals_end_it_with_the_report(number):
         assert "watched for" in terminal.history()
 
 
+def test_a_terminal_that_is_not_known_gets_the_report():
+    with Terminal("--replay", INCIDENT, env={"TERM": "xterm-of-tomorrow"}) as terminal:
+        assert terminal.ended() == 0
+        said = terminal.history()
+        assert 'no live screen: the terminal "xterm-of-tomorrow" is not known' in said.replace("\n", "")
+        assert "Complete: nothing lost." in said
+
+
 @pytest.mark.parametrize("controlling", [True, False])
 def test_a_terminal_that_is_gone_ends_it(controlling):
     """With SIGHUP, as the controlling terminal sends it, and without: an end, not a process that
