@@ -60,6 +60,18 @@ static const char *orphan_end(const struct orphan_row *o, char *out, size_t size
 	return out;
 }
 
+/* Whose it was and how that ended; nothing if it was gone before anybody looked. */
+static const char *orphan_client(const struct orphan_row *o, char *out, size_t size)
+{
+	char end[64];
+
+	*out = 0;
+	if (o->script)
+		snprintf(out, size, " for its client (%.32s, pid %u), %.30s", o->script,
+			o->client.pid, orphan_end(o, end, sizeof(end)));
+	return out;
+}
+
 /* A backend needs a moment to notice; only one that stays is a lost slot. */
 bool orphan_stays(const struct snapshot *s, const struct orphan_row *o)
 {
@@ -70,7 +82,7 @@ bool orphan_slot_holds(const struct look *look, struct finding *f)
 {
 	const struct instance_row *in = look->instance;
 	const struct orphan_row *first = NULL;
-	char end[64], age[24], script[64] = "not seen";
+	char client[128], age[24];
 	__u64 count = 0, oldest = 0;
 
 	for (size_t i = 0; i < in->orphan_count; i++) {
@@ -93,15 +105,12 @@ bool orphan_slot_holds(const struct look *look, struct finding *f)
 	if (first->client.pid)
 		prove(f, "client_pid", first->client.pid, false);
 	text_age(age, sizeof(age), oldest);
-	if (first->script)
-		snprintf(script, sizeof(script), "%s, pid %u", first->script, first->client.pid);
 	snprintf(f->sentence, sizeof(f->sentence),
-		"%llu slot%s taken for a client that is gone%s%s; backend %u still runs %.32s for "
-		"its client (%.48s), %.30s",
+		"%llu slot%s taken for a client that is gone%s%s; backend %u still runs %.32s%s",
 		(ull)count, count > 1 ? "s are" : " is", oldest ? ", for " : "", oldest ? age : "",
 		first->backend_pid,
-		first->activity && *first->activity ? first->activity : "a query", script,
-		orphan_end(first, end, sizeof(end)));
+		first->activity && *first->activity ? first->activity : "a query",
+		orphan_client(first, client, sizeof(client)));
 	return true;
 }
 

@@ -35,21 +35,42 @@ static char *project_of(int root, const char *from)
 	return NULL;
 }
 
-static bool has_package(const struct packages *p, const char *package)
+/* Where the package is: with the project, or further up, as a workspace has it. NULL: it is not there;
+ * caller frees. */
+static char *package_folder(const struct packages *p, const char *package)
 {
-	char path[4200];
+	char *folder = xstrdup(p->project), path[4200], *slash = folder;
 
-	snprintf(path, sizeof(path), "%s/node_modules/%s/package.json", p->project, package);
-	return below_exists(p->root, path);
+	for (int i = 0; i < UP_MOST && slash; i++) {
+		snprintf(path, sizeof(path), "%s/node_modules/%s/package.json", folder, package);
+		if (below_exists(p->root, path)) {
+			*strrchr(path, '/') = 0;
+			free(folder);
+			return xstrdup(path);
+		}
+		slash = strrchr(folder, '/');
+		if (slash)
+			*slash = 0;
+	}
+	free(folder);
+	return NULL;
 }
 
-/* "version": "7.1.0" of an installed package; "" if it can't be read. */
-static void package_version(const struct packages *p, const char *package, char *out, size_t size)
+static bool has_package(const struct packages *p, const char *package)
+{
+	char *folder = package_folder(p, package);
+
+	free(folder);
+	return folder;
+}
+
+/* "version": "7.1.0" of the package in a folder; "" if it can't be read. */
+static void package_version(const struct packages *p, const char *folder, char *out, size_t size)
 {
 	char path[4200], *json, *at;
 
 	*out = 0;
-	snprintf(path, sizeof(path), "%s/node_modules/%s/package.json", p->project, package);
+	snprintf(path, sizeof(path), "%s/package.json", folder);
 	json = below_read(p->root, path);
 	at = json ? strstr(json, "\"version\"") : NULL;
 	if (at) {
@@ -117,7 +138,7 @@ const struct library_row *node_library(
 {
 	const struct packages p = {root, project, sources};
 	const struct library_row *row = package_in_use(&p, NULL, true);
-	char path[4200], version[32], *json;
+	char path[4200], version[32], *json, *folder;
 
 	if (!row) {
 		snprintf(path, sizeof(path), "%s/package.json", project);
@@ -127,11 +148,15 @@ const struct library_row *node_library(
 	}
 	if (!row)
 		return NULL;
-	package_version(&p, row->package, version, sizeof(version));
+	folder = package_folder(&p, row->package);
+	if (!folder)
+		return NULL;
+	package_version(&p, folder, version, sizeof(version));
 	/* An older Prisma has its engine mapped; with neither, it is not the one of this row. */
 	if (!strcmp(row->id, "prisma") && strtoul(version, NULL, 10) < 7)
-		return NULL;
-	*sign = xasprintf(
-		"%s/node_modules/%s%s%s", project, row->package, *version ? " " : "", version);
+		row = NULL;
+	else
+		*sign = xasprintf("%s%s%s", folder, *version ? " " : "", version);
+	free(folder);
 	return row;
 }

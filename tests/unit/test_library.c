@@ -239,6 +239,19 @@ static void by_what_the_project_depends_on(void **state)
 	assert_string_equal(LOOK("/usr/bin/node", "/srv/shop", "node\0index.js"), "");
 }
 
+static void of_a_workspace(void **state)
+{
+	(void)state;
+	install("pg", "8.16.3"); /* for all of its packages; of its own this one has another */
+	put("root/srv/shop/packages/api/node_modules/.bin/keep", "");
+	put("root/srv/shop/packages/api/index.js", "const { Pool } = require('pg');\n");
+	assert_string_equal(LOOK("/usr/bin/node", "/srv/shop/packages/api", "node\0index.js"), "pg");
+	assert_string_equal(facts.sign, "/srv/shop/node_modules/pg 8.16.3");
+	put("root/srv/shop/packages/api/node_modules/pg/package.json", "{\"version\": \"7.0.0\"}");
+	assert_string_equal(LOOK("/usr/bin/node", "/srv/shop/packages/api", "node\0index.js"), "pg");
+	assert_string_equal(facts.sign, "/srv/shop/packages/api/node_modules/pg 7.0.0");
+}
+
 static void through_the_project_s_own_modules(void **state)
 {
 	(void)state;
@@ -460,6 +473,7 @@ int main(void)
 		TEST(by_executable),
 		TEST(by_package),
 		TEST(by_what_the_project_depends_on),
+		TEST(of_a_workspace),
 		TEST(through_the_project_s_own_modules),
 		TEST(prisma_7_ignores_the_limit_of_the_url),
 		TEST(the_engine_obeys_the_url),

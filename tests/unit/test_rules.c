@@ -79,6 +79,10 @@ static void orphan_slot(void **state)
 	assert_string_equal(f->sentence, "1 slot is taken for a client that is gone, for 42s; "
 					 "backend 4711 still runs SELECT "
 					 "for its client (psql, pid 99), killed by signal 9");
+	orphan.script = NULL; /* gone before anybody looked */
+	orphan.since = 0;
+	assert_string_equal(rig_find(r, RULE_ORPHAN_SLOT, "postgres")->sentence,
+		"1 slot is taken for a client that is gone; backend 4711 still runs SELECT");
 	orphan.since = NOW - SECOND / 2; /* it may not have noticed yet */
 	assert_null(rig_find(r, RULE_ORPHAN_SLOT, "postgres"));
 }
