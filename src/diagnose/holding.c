@@ -60,8 +60,17 @@ struct hoard {
 	__u64 holding;   /* that have open ones */
 	__u64 idle;
 	__u64 workers;    /* of `processes`: workers of a server */
+	__u64 hidden;     /* of `processes`: nobody can read how large the pool is */
 	bool beyond_pool; /* one alone is idle beyond its pool */
 };
+
+/* A pool as large as compiled code or a configuration says: HikariCP's, database/sql's. */
+static bool has_hidden_pool(const struct process_row *p)
+{
+	const struct library_row *l = p->identity ? library_find(p->identity->library) : NULL;
+
+	return l && strcmp(l->bound_by, "-") && !l->sized[0] && l->pool != 1;
+}
 
 static struct hoard hoard_of(const struct group_row *g)
 {
@@ -74,6 +83,7 @@ static struct hoard hoard_of(const struct group_row *g)
 		h.holding += c->open > 0;
 		h.idle += c->idle;
 		h.workers += c->idle > 0 && g->processes[i].worker;
+		h.hidden += c->idle > 0 && has_hidden_pool(&g->processes[i]);
 		h.beyond_pool = h.beyond_pool || c->idle > process_pool(&g->processes[i]);
 	}
 	return h;
@@ -85,16 +95,24 @@ static bool is_server(const struct hoard *h)
 	return h->workers == h->processes && !h->beyond_pool;
 }
 
+/* One process with one pool, as far as anybody can tell: as large as somebody has made it. */
+static bool is_one_pool(const struct hoard *h)
+{
+	return h->processes == 1 && h->hidden;
+}
+
 /* Several processes may each have a small pool; together they may not idle on more than the
  * threshold, or a quarter of what a small server has; a server's workers on a quarter of any. */
 static bool is_hoard(const struct hoard *h, __u64 threshold, __u64 usable)
 {
 	__u64 limit = threshold;
 
-	if (is_server(h))
+	if (is_server(h) || is_one_pool(h))
 		limit = usable ? usable / 4 : 4 * threshold;
 	if (usable && usable / 4 < limit)
 		limit = usable / 4 > 1 ? usable / 4 : 2;
+	if (is_one_pool(h))
+		return h->idle > limit;
 	return h->beyond_pool || (h->processes > 1 && h->idle > limit);
 }
 
@@ -108,7 +126,7 @@ bool idle_hoard_holds(const struct look *look, struct finding *f)
 
 	if (group_role(s, look->group) == ROLE_RELAY || !is_hoard(&h, look->threshold, usable))
 		return false;
-	if (usable && h.idle * 4 >= usable && !is_server(&h))
+	if (usable && h.idle * 4 >= usable && !is_server(&h) && !is_one_pool(&h))
 		f->severity = SEVERITY_LEAK;
 	text_age(older, sizeof(older), s->older);
 	text_age(oldest, sizeof(oldest), c->oldest);

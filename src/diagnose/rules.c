@@ -38,7 +38,9 @@ const struct rule_row rule_rows[RULES] = {
 			"idles on more than a pool, or many that idle together, are. A leak, not a "
 			"warning, where they are a quarter of the server's slots or more. The "
 			"workers of one server (gunicorn's, php-fpm's, a node cluster's), each "
-			"with its pool, are named from there on only, and never called a leak.",
+			"with its pool, and a single process whose pool is as large as nobody can "
+			"read (HikariCP's, Go's) are named from there on only, and never called a "
+			"leak.",
 		.taken_back = "when they are closed or used again",
 		.advice = "close clients when the work is done, or share one small pool per "
 			  "process",

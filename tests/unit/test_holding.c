@@ -121,6 +121,24 @@ static void a_server_s_workers_are_no_leak(void **state)
 	assert_int_equal(f->severity, SEVERITY_LEAK);
 }
 
+static void a_pool_whose_size_is_hidden_is_no_leak(void **state)
+{
+	struct rig *r = rig_new();
+	struct group_row *g = rig_group(r, "shop.jar");
+	struct process_row *p = rig_process(g, "/usr/lib/jvm/bin/java");
+	struct event_process *e = (struct event_process *)p->identity;
+
+	(void)state;
+	e->library = "hikaricp";
+	rig_limit(r, 83, 3, 20);
+	rig_open(r, g, p, 20, 120 * SECOND); /* maximumPoolSize = 20, somewhere */
+	assert_int_equal(rig_count_findings(r), 0);
+	rig_open(r, g, p, 1, 120 * SECOND);
+	assert_int_equal(rig_find(r, RULE_IDLE_HOARD, "shop.jar")->severity, SEVERITY_WARNING);
+	e->library = "django"; /* a connection for each thread is no pool */
+	assert_int_equal(rig_find(r, RULE_IDLE_HOARD, "shop.jar")->severity, SEVERITY_LEAK);
+}
+
 static void growing(void **state)
 {
 	struct rig *r = rig_new();
@@ -273,6 +291,7 @@ int main(void)
 		cmocka_unit_test(idle_hoard_of_many),
 		cmocka_unit_test(idle_hoard_of_a_small_server),
 		cmocka_unit_test(a_server_s_workers_are_no_leak),
+		cmocka_unit_test(a_pool_whose_size_is_hidden_is_no_leak),
 		cmocka_unit_test(growing),
 		cmocka_unit_test(growing_needs_more_than_a_pool),
 		cmocka_unit_test(growing_counts_what_closed),
