@@ -250,6 +250,15 @@ static void gather_connections(struct builder *b)
 	free(b->seat_array);
 }
 
+/* A group that is all of a script is its crowd. Of a part, as a filter leaves it, only what its
+ * processes had at most is known. */
+static const struct crowd *group_crowd(const struct builder *b, const char *name)
+{
+	if (b->query->group_by != GROUP_SCRIPT || b->snapshot->narrowed)
+		return NULL;
+	return crowd_of_script(b->model, name);
+}
+
 /* A crowd's peak is what the events saw; never less than any of its parts' or than now. */
 static void raise_peak(const struct crowd *crowd, struct counts *counts)
 {
@@ -262,7 +271,7 @@ static void raise_peak(const struct crowd *crowd, struct counts *counts)
 /* Its processes: the most connections of one, and how many had any at once. */
 static void count_crowd(const struct builder *b, struct group_row *row)
 {
-	const struct crowd *crowd = NULL;
+	const struct crowd *crowd = group_crowd(b, row->name);
 	__u64 holding = 0;
 
 	for (size_t i = 0; i < row->process_count; i++) {
@@ -274,8 +283,6 @@ static void count_crowd(const struct builder *b, struct group_row *row)
 		if (c->open > row->process_peak)
 			row->process_peak = c->open;
 	}
-	if (b->query->group_by == GROUP_SCRIPT)
-		crowd = crowd_of_script(b->model, row->name);
 	row->concurrent = holding;
 	if (crowd && crowd->busy_peak > 0 && (__u64)crowd->busy_peak > holding)
 		row->concurrent = (__u64)crowd->busy_peak;
@@ -283,9 +290,7 @@ static void count_crowd(const struct builder *b, struct group_row *row)
 
 static void group_finish(struct builder *b, struct gather *g, struct group_row *to)
 {
-	bool by_script = b->query->group_by == GROUP_SCRIPT;
-
-	raise_peak(by_script ? crowd_of_script(b->model, g->name) : NULL, &g->row.counts);
+	raise_peak(group_crowd(b, g->name), &g->row.counts);
 	for (size_t i = 0; i < g->row.process_count; i++)
 		connections_sort(
 			g->row.processes[i].connections, g->row.processes[i].connection_count);
@@ -308,7 +313,8 @@ static void finish_groups(struct builder *b)
 	struct gather *g, *next;
 
 	for (size_t i = 0; i < s->server_count; i++)
-		raise_peak(crowd_of_server(b->model, &s->servers[i].key), &s->servers[i].counts);
+		raise_peak(s->narrowed ? NULL : crowd_of_server(b->model, &s->servers[i].key),
+			&s->servers[i].counts);
 	s->groups = xcalloc(HASH_COUNT(b->gathers) + 1, sizeof(*s->groups));
 	HASH_ITER (hh, b->gathers, g, next) {
 		HASH_DEL(b->gathers, g);

@@ -265,6 +265,35 @@ static void an_end_that_was_seen_after_all_is_not_unseen(void **state)
 	model_free(model);
 }
 
+/* Of two processes of a script, 1 + 2 connections, a filter leaves one. */
+static void what_a_filter_leaves_has_a_peak_of_its_own(void **state)
+{
+	struct model *model = model_new();
+	struct ledger_key one = ledger_of(100, 1, 1), two = ledger_of(101, 2, 1);
+	const struct query only = {.older = 60 * SECOND, .pid = 100};
+	struct snapshot *s;
+
+	(void)state;
+	tell_process(model, &one, "node\0seed.js", 13);
+	tell_process(model, &two, "node\0seed.js", 13);
+	tell_open(model, &one, 1, SECOND);
+	tell_open(model, &two, 2, SECOND);
+	tell_open(model, &two, 3, SECOND);
+	tell_totals(model, &one, (struct totals){.attempted = 1, .opened = 1, .open = 1, .peak = 1}, false);
+	tell_totals(model, &two, (struct totals){.attempted = 2, .opened = 2, .open = 2, .peak = 2}, false);
+	s = model_snapshot(model, &everything);
+	assert_int_equal(s->groups[0].counts.peak, 3);
+	assert_int_equal(s->groups[0].concurrent, 2);
+	assert_int_equal(s->servers[0].counts.peak, 3);
+	snapshot_free(s);
+	s = model_snapshot(model, &only);
+	assert_int_equal(s->groups[0].counts.peak, 1);
+	assert_int_equal(s->groups[0].concurrent, 1);
+	assert_int_equal(s->servers[0].counts.peak, 1);
+	snapshot_free(s);
+	model_free(model);
+}
+
 static void an_empty_model_has_an_empty_snapshot(void **state)
 {
 	struct model *model = model_new();
@@ -288,6 +317,7 @@ int main(void)
 		cmocka_unit_test(a_closed_ledger_that_comes_again_adds_up),
 		cmocka_unit_test(ended_details_are_bounded_and_counted),
 		cmocka_unit_test(an_end_that_was_seen_after_all_is_not_unseen),
+		cmocka_unit_test(what_a_filter_leaves_has_a_peak_of_its_own),
 		cmocka_unit_test(an_empty_model_has_an_empty_snapshot),
 	};
 
