@@ -290,6 +290,13 @@ bool victim_holds(const struct look *look, struct finding *f)
 	return true;
 }
 
+/* It listens itself, or is forked for each connection by who does, as socat is. */
+static bool is_of_instance(const struct process_row *p, const struct instance_row *in)
+{
+	return in->process.pid == p->key.pid ||
+	       (in->kind == SERVER_RELAY && p->identity && in->process.pid == p->identity->parent);
+}
+
 /* Connections to the relay itself, where its own port is watched. */
 static bool clients_of(const struct look *look, __u64 *clients)
 {
@@ -299,10 +306,10 @@ static bool clients_of(const struct look *look, __u64 *clients)
 	*clients = 0;
 	for (size_t i = 0; i < s->server_count; i++)
 		for (size_t p = 0; s->servers[i].instance && p < look->group->process_count; p++)
-			if (s->servers[i].instance->process.pid ==
-				look->group->processes[p].key.pid) {
+			if (is_of_instance(&look->group->processes[p], s->servers[i].instance)) {
 				is_watched = true;
 				*clients += s->servers[i].counts.open;
+				break;
 			}
 	return is_watched;
 }

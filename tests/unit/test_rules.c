@@ -277,6 +277,25 @@ static void what_listens_as_a_relay_is_one(void **state)
 	assert_int_equal(rig_evidence(f, "clients"), r->server.counts.open);
 }
 
+static void a_relay_may_fork_for_each_client(void **state)
+{
+	struct rig *r = rig_new();
+	struct group_row *g = rig_group(r, "socat");
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct process_row *p = rig_process(g, "/usr/bin/socat");
+
+		((struct event_process *)p->identity)->parent = 77;
+		rig_open(r, g, p, 1, SECOND);
+	}
+	r->instance = (struct instance_row){.kind = SERVER_RELAY, .process = {.pid = 77}, .program = "socat"};
+	r->s.instances = &r->instance;
+	r->server.instance = &r->instance;
+	r->s.instance_count = 1;
+	assert_int_equal(rig_evidence(rig_find(r, RULE_RELAY, "socat"), "clients"), 2);
+}
+
 static void monitors_are_marked_and_counted(void **state)
 {
 	struct rig *r = rig_new();
@@ -366,6 +385,7 @@ int main(void)
 		cmocka_unit_test(who_fills_the_server_itself_is_no_victim),
 		cmocka_unit_test(a_pooler_is_a_relay_and_nothing_else),
 		cmocka_unit_test(what_listens_as_a_relay_is_one),
+		cmocka_unit_test(a_relay_may_fork_for_each_client),
 		cmocka_unit_test(monitors_are_marked_and_counted),
 		cmocka_unit_test(left_open_when_the_grace_is_over),
 		cmocka_unit_test(rules_can_be_turned_off_and_given_a_threshold),
