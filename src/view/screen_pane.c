@@ -288,20 +288,30 @@ static void pane_network(struct pane *p, const struct connection_row *c)
 			attribution);
 }
 
+/* Of one that was open before us nobody saw the thread. */
+static char *opening_text(const struct pane *p, const struct connection_row *c)
+{
+	char time[40];
+
+	format_time(time, sizeof(time), p->screen->snapshot->session, c->opened_at);
+	if (c->attribution == ATTRIBUTION_CONNECT)
+		return xasprintf(
+			"opened %s by thread %u (%s)", time, c->tid, *c->comm ? c->comm : "?");
+	return xasprintf(c->at_least ? "open since %s or longer" : "opened %s", time);
+}
+
 static void pane_connection(struct pane *p, const struct row *row)
 {
 	const struct connection_row *c = row->connection;
-	char server[160], opened[40], age[24], use[32];
+	char server[160], age[24], use[32], *opening = opening_text(p, c);
 
 	server_text(server, sizeof(server), &c->server, c->server_path);
-	format_time(opened, sizeof(opened), p->screen->snapshot->session, c->opened_at);
 	text_age_from(age, sizeof(age), c->age, c->at_least, p->screen->config.ascii);
 	format_use(use, sizeof(use), c);
 	pane_print(p, STYLE_STRONG, "%s", server);
-	pane_print(p, STYLE_PLAIN, "%s %s by thread %u (%s), %s %s%s%s",
-		c->attribution == ATTRIBUTION_CONNECT ? "opened" : "found", opened, c->tid,
-		*c->comm ? c->comm : "?", c->ended_at ? "lived" : "age", age,
+	pane_print(p, STYLE_PLAIN, "%s, %s %s%s%s", opening, c->ended_at ? "lived" : "age", age,
 		c->ended_at ? "" : ", ", c->ended_at ? "" : use);
+	free(opening);
 	pane_network(p, c);
 	pane_session(p, c);
 	pane_ending(p, c);

@@ -154,6 +154,16 @@ def test_rows_open_and_close():
         terminal.gone("14201")
 
 
+def test_who_was_there_before_is_told_without_a_thread():
+    with Terminal("--replay", INCIDENT, "--speed", "1000", size=(100, 40)) as terminal:
+        terminal.until(" END ")
+        terminal.press("*")
+        terminal.until("50380")
+        terminal.press(*["Down"] * 8)
+        terminal.until(lambda screen: re.search(r"open since \S+Z or longer, age ≥\S+, idle ", screen))
+        assert "by thread 0" not in terminal.screen()
+
+
 def test_filter_as_typed():
     with play() as terminal:
         terminal.until(" END ")
