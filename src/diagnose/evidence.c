@@ -17,6 +17,7 @@ static const struct {
 	{"culprit_open", "connections open at the script that holds the most"},
 	{"culprit_peak", "most connections that this script had open at once"},
 	{"fd_leak", "descriptors still open a second after the server's goodbye"},
+	{"folders", "different folders that its processes run in"},
 	{"grace", "how long the command's children had"},
 	{"holder_pid", "a process that has one and did not open it"},
 	{"idle", "of the open ones: unused for longer than `older`, no query running"},

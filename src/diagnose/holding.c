@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/library.h"
+#include "base/mem.h"
 #include "base/ns.h"
 #include "base/text.h"
 #include "diagnose/diagnose.h"
@@ -72,20 +73,24 @@ static bool has_hidden_pool(const struct process_row *p)
 	return l && strcmp(l->bound_by, "-") && !l->sized[0] && l->pool != 1;
 }
 
+static void hoard_add(struct hoard *h, const struct process_row *p)
+{
+	const struct counts *c = &p->counts;
+
+	h->processes += c->idle > 0;
+	h->holding += c->open > 0;
+	h->idle += c->idle;
+	h->workers += c->idle > 0 && p->worker;
+	h->hidden += c->idle > 0 && has_hidden_pool(p);
+	h->beyond_pool = h->beyond_pool || c->idle > process_pool(p);
+}
+
 static struct hoard hoard_of(const struct group_row *g)
 {
 	struct hoard h = {0};
 
-	for (size_t i = 0; i < g->process_count; i++) {
-		const struct counts *c = &g->processes[i].counts;
-
-		h.processes += c->idle > 0;
-		h.holding += c->open > 0;
-		h.idle += c->idle;
-		h.workers += c->idle > 0 && g->processes[i].worker;
-		h.hidden += c->idle > 0 && has_hidden_pool(&g->processes[i]);
-		h.beyond_pool = h.beyond_pool || c->idle > process_pool(&g->processes[i]);
-	}
+	for (size_t i = 0; i < g->process_count; i++)
+		hoard_add(&h, &g->processes[i]);
 	return h;
 }
 
@@ -116,33 +121,76 @@ static bool is_hoard(const struct hoard *h, __u64 threshold, __u64 usable)
 	return h->beyond_pool || (h->processes > 1 && h->idle > limit);
 }
 
+static const char *folder_of(const struct process_row *p)
+{
+	return p->identity && p->identity->cwd ? p->identity->cwd : "";
+}
+
+static int by_folder(const void *a, const void *b)
+{
+	return strcmp(folder_of(*(const struct process_row *const *)a),
+		folder_of(*(const struct process_row *const *)b));
+}
+
+/* Scripts of one name in several folders ("main.js") are several, with a pool each: the worst folder
+ * that is a hoard, or all idle zero. Returns in how many folders processes hold connections. */
+static size_t folders_of(
+	const struct group_row *g, __u64 threshold, __u64 usable, struct hoard *worst)
+{
+	const struct process_row **rows = xcalloc(g->process_count + 1, sizeof(*rows));
+	size_t count = 0, folders = 0;
+
+	*worst = (struct hoard){0};
+	for (size_t i = 0; i < g->process_count; i++)
+		if (g->processes[i].counts.open)
+			rows[count++] = &g->processes[i];
+	qsort(rows, count, sizeof(*rows), by_folder);
+	for (size_t i = 0; i < count; folders++) {
+		struct hoard h = {0};
+		size_t from = i;
+
+		for (; i < count && !by_folder(&rows[i], &rows[from]); i++)
+			hoard_add(&h, rows[i]);
+		if (is_hoard(&h, threshold, usable) && h.idle > worst->idle)
+			*worst = h;
+	}
+	free(rows);
+	return folders;
+}
+
 bool idle_hoard_holds(const struct look *look, struct finding *f)
 {
 	const struct snapshot *s = look->snapshot;
 	const struct counts *c = &look->group->counts;
-	struct hoard h = hoard_of(look->group);
+	struct hoard h = hoard_of(look->group), worst;
 	__u64 usable = usable_slots(s, look->group);
-	char older[24], oldest[24];
+	size_t folders = folders_of(look->group, look->threshold, usable, &worst);
+	bool is_much = usable && h.idle * 4 >= usable;
+	char older[24], oldest[24], where[32] = "";
 
-	if (group_role(s, look->group) == ROLE_RELAY || !is_hoard(&h, look->threshold, usable))
+	if (group_role(s, look->group) == ROLE_RELAY || !(worst.idle || (folders > 1 && is_much)))
 		return false;
-	if (usable && h.idle * 4 >= usable && !is_server(&h) && !is_one_pool(&h))
+	if (is_much && worst.idle && !is_server(&worst) && !is_one_pool(&worst))
 		f->severity = SEVERITY_LEAK;
+	if (folders > 1)
+		snprintf(where, sizeof(where), " in %zu folders", folders);
 	text_age(older, sizeof(older), s->older);
 	text_age(oldest, sizeof(oldest), c->oldest);
 	prove(f, "processes", h.holding, false);
 	if (is_server(&h))
 		prove(f, "workers", h.workers, false);
+	if (folders > 1)
+		prove(f, "folders", folders, false);
 	prove(f, "open", c->open, false);
 	prove(f, "idle", c->idle, false);
 	prove(f, "older", s->older, true);
 	prove(f, "oldest", c->oldest, true);
 	budget_prove(look, f);
 	snprintf(f->sentence, sizeof(f->sentence),
-		"%llu process%s %llu connections, %llu idle for over %s, oldest %s%s",
-		(unsigned long long)h.holding, h.holding > 1 ? "es hold" : " holds",
-		(unsigned long long)c->open, (unsigned long long)c->idle, older,
-		c->oldest_at_least ? "at least " : "", oldest);
+		"%llu process%s%s hold%s %llu connections, %llu idle for over %s, oldest %s%s",
+		(unsigned long long)h.holding, h.holding > 1 ? "es" : "", where,
+		h.holding > 1 ? "" : "s", (unsigned long long)c->open, (unsigned long long)c->idle,
+		older, c->oldest_at_least ? "at least " : "", oldest);
 	return true;
 }
 

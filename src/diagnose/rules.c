@@ -40,11 +40,12 @@ const struct rule_row rule_rows[RULES] = {
 			"workers of one server (gunicorn's, php-fpm's, a node cluster's), each "
 			"with its pool, and a single process whose pool is as large as nobody can "
 			"read (HikariCP's, Go's) are named from there on only, and never called a "
-			"leak.",
+			"leak; so are scripts of one name in several folders, none of which is a "
+			"hoard.",
 		.taken_back = "when they are closed or used again",
 		.advice = "close clients when the work is done, or share one small pool per "
 			  "process",
-		.evidence = "processes workers open idle older oldest " BUDGET,
+		.evidence = "processes workers folders open idle older oldest " BUDGET,
 		.ended_by_kill = true,
 		.holds = idle_hoard_holds},
 	[RULE_GROWING] = {.id = "growing",

@@ -121,6 +121,42 @@ static void a_server_s_workers_are_no_leak(void **state)
 	assert_int_equal(f->severity, SEVERITY_LEAK);
 }
 
+/* Three services that are all "main.js", `each` idle connections each. */
+static struct rig *services(int each, int usable)
+{
+	struct rig *r = rig_new();
+	struct group_row *g = rig_group(r, "main.js");
+	static const char *const folders[] = {"/srv/a", "/srv/b", "/srv/c"};
+
+	for (int i = 0; i < 3; i++) {
+		struct process_row *p = rig_process(g, NODE);
+
+		((struct event_process *)p->identity)->cwd = folders[i];
+		rig_open(r, g, p, each, 120 * SECOND);
+	}
+	rig_limit(r, usable + 3, 3, (__u64)each * 3);
+	return r;
+}
+
+static void scripts_of_one_name_in_several_folders_are_several(void **state)
+{
+	struct rig *r;
+	const struct finding *f;
+
+	(void)state;
+	assert_int_equal(rig_count_findings(services(5, 97)), 0);
+	f = rig_find(services(9, 97), RULE_IDLE_HOARD, "main.js"); /* a quarter of the server */
+	assert_non_null(f);
+	assert_int_equal(f->severity, SEVERITY_WARNING);
+	assert_int_equal(rig_evidence(f, "folders"), 3);
+	assert_non_null(strstr(f->sentence, "3 processes in 3 folders hold 27 connections, 27 idle"));
+	r = services(5, 97);
+	rig_open(r, r->groups, &r->processes[0][1], 20, 120 * SECOND); /* one of them is one */
+	f = rig_find(r, RULE_IDLE_HOARD, "main.js");
+	assert_non_null(f);
+	assert_int_equal(f->severity, SEVERITY_LEAK);
+}
+
 static void a_pool_whose_size_is_hidden_is_no_leak(void **state)
 {
 	struct rig *r = rig_new();
@@ -292,6 +328,7 @@ int main(void)
 		cmocka_unit_test(idle_hoard_of_a_small_server),
 		cmocka_unit_test(a_server_s_workers_are_no_leak),
 		cmocka_unit_test(a_pool_whose_size_is_hidden_is_no_leak),
+		cmocka_unit_test(scripts_of_one_name_in_several_folders_are_several),
 		cmocka_unit_test(growing),
 		cmocka_unit_test(growing_needs_more_than_a_pool),
 		cmocka_unit_test(growing_counts_what_closed),
