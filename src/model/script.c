@@ -260,6 +260,26 @@ static int prefix_end(const struct words *w, int from)
 	return at;
 }
 
+/* PostgreSQL as a client of PostgreSQL (dblink, postgres_fdw, replication), by whose session it is:
+ * "postgres: app shop 10.0.0.7(40000) idle" without what is another's or another time's. */
+static char *backend_name(const char *title)
+{
+	size_t length = 0;
+
+	for (const char *at = title; *at;) {
+		size_t n = strcspn(at, " ");
+		bool client = n > 2 && at[n - 1] == ')' && isdigit((unsigned char)at[n - 2]);
+
+		if (client || !strncmp(at, "[local]", 7) || !strncmp(at, "streaming", 9) ||
+			!strncmp(at, "for PID", 7))
+			break;
+		length = (size_t)(at - title) + n;
+		at += n;
+		at += strspn(at, " ");
+	}
+	return xasprintf("%.*s", (int)length, title);
+}
+
 static char *identify_words(const struct words *w, int from, const char *cwd, char **runtime)
 {
 	const char *self = w->word[from], *base = program_name(self);
@@ -280,6 +300,8 @@ static char *identify_words(const struct words *w, int from, const char *cwd, ch
 		return interpret(w, from, in, cwd, runtime);
 	if ((name = python_program(w, from)))
 		return name;
+	if (w->count == from + 1 && !strncmp(self, "postgres: ", 10))
+		return backend_name(self);
 	/* A title ("php-fpm: pool www", "puma 6.4 [app]") says itself what it is. */
 	if (w->count == from + 1 && strchr(self, ' ') && self[0] != '/')
 		return xstrdup(self);

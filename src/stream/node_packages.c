@@ -59,9 +59,10 @@ static char *package_folder(const struct packages *p, const char *package)
 static bool has_package(const struct packages *p, const char *package)
 {
 	char *folder = package_folder(p, package);
+	bool has = folder;
 
 	free(folder);
-	return folder;
+	return has;
 }
 
 /* "version": "7.1.0" of the package in a folder; "" if it can't be read. */

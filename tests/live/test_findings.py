@@ -238,6 +238,21 @@ def test_a_server_s_workers_are_no_hoard(cluster, how):
     assert report.total("idle") == 12 and rules_of(report) == {}
 
 
+def test_a_backend_that_is_a_client_is_named_by_its_session(cluster):
+    """dblink: the title of the backend tells another port in each session."""
+    cluster.psql("CREATE EXTENSION dblink")
+    with contextlib.ExitStack() as stack:
+        for _ in range(2):
+            psql = stack.enter_context(Actor(["psql", "-XAtq"], env=cluster.env()))
+            psql.process.stdin.write(f"SELECT dblink_connect('port={cluster.port} host=127.0.0.1 user=postgres');\n".encode())
+            psql.process.stdin.flush()
+            assert psql.line() == "OK"
+        with Tracer(cluster.port, "--once", armed=False) as tracer:
+            report = tracer.report()
+    assert sorted(report.names()) == ["postgres: postgres postgres", "psql"]
+    expect(report.script("postgres: postgres postgres"), adopted=2, open=2)
+
+
 @pytest.mark.parametrize("titles", ["on", "off"])
 def test_who_waits_for_an_answer_is_not_idle(postgres, titles):
     """Twelve long queries are no hoard, told by the backends' titles or by who spoke last."""

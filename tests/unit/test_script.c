@@ -108,6 +108,12 @@ static const struct {
 	{"node|../x.js", "/app", "../x.js", "node"},
 	{"node|/appendix/x.js", "/app", "/appendix/x.js", "node"},
 	{"node|/app/../srv/x.js", "/app", "/srv/x.js", "node"},
+	{"postgres: app shop 10.0.0.7(40000) idle in transaction", NULL, "postgres: app shop", NULL},
+	{"postgres: main: app shop [local] SELECT", NULL, "postgres: main: app shop", NULL},
+	{"postgres: walreceiver streaming 0/3000148", NULL, "postgres: walreceiver", NULL},
+	{"postgres: parallel worker for PID 77", NULL, "postgres: parallel worker", NULL},
+	{"postgres: logical replication worker for subscription 16394", NULL,
+		"postgres: logical replication worker for subscription 16394", NULL},
 	{"", NULL, "worker", NULL},
 	{"||", NULL, "worker", NULL},
 };
