@@ -347,6 +347,8 @@ static void by_jar(void **state)
 	assert_string_equal(LOOK("/usr/lib/jvm/bin/java", "/", "java\0-cp\0/l/postgresql-42.7.1.jar:/l/x.jar\0Main"),
 		"pgjdbc");
 	assert_string_equal(facts.sign, "postgresql-42.7.1.jar");
+	assert_string_equal(LOOK("/usr/lib/jvm/bin/java", "/", "java\0-cp\0/usr/share/java/postgresql.jar\0Main"),
+		"pgjdbc"); /* as Debian names it */
 	assert_string_equal(
 		LOOK("/usr/lib/jvm/bin/java", "/", "java\0-cp\0/l/postgresql-42.7.1.jar:/l/HikariCP-5.1.0.jar\0Main"),
 		"hikaricp");
