@@ -63,12 +63,14 @@ static const char *orphan_end(const struct orphan_row *o, char *out, size_t size
 /* Whose it was and how that ended; nothing if it was gone before anybody looked. */
 static const char *orphan_client(const struct orphan_row *o, char *out, size_t size)
 {
-	char end[64];
+	char end[64], script[40];
 
 	*out = 0;
-	if (o->script)
-		snprintf(out, size, " for its client (%.32s, pid %u), %.30s", o->script,
-			o->client.pid, orphan_end(o, end, sizeof(end)));
+	if (!o->script)
+		return out;
+	text_cut(script, sizeof(script), o->script, 34, true); /* no letter is cut in two */
+	snprintf(out, size, " for its client (%s, pid %u), %.30s", script, o->client.pid,
+		orphan_end(o, end, sizeof(end)));
 	return out;
 }
 
@@ -265,6 +267,7 @@ bool victim_holds(const struct look *look, struct finding *f)
 	const struct group_row *culprit = NULL;
 	const struct counts *own = &look->group->counts;
 	bool is_inferred;
+	char name[104];
 	__u64 refused = refused_for_room(look, &is_inferred);
 
 	if (!refused || refused < look->threshold)
@@ -281,12 +284,13 @@ bool victim_holds(const struct look *look, struct finding *f)
 	prove(f, "culprit_open", culprit->counts.open, false);
 	prove(f, "culprit_idle", culprit->counts.idle, false);
 	prove(f, "culprit_peak", culprit->counts.peak, false);
+	text_cut(name, sizeof(name), culprit->name, 100, true);
 	snprintf(f->sentence, sizeof(f->sentence),
-		"%llu connection%s refused%s, too many clients; most slots are held by %.100s "
+		"%llu connection%s refused%s, too many clients; most slots are held by %s "
 		"(%llu open, %llu idle, at most %llu)",
 		(ull)refused, refused > 1 ? "s were" : " was",
-		is_inferred ? " (told by their shape)" : "", culprit->name,
-		(ull)culprit->counts.open, (ull)culprit->counts.idle, (ull)culprit->counts.peak);
+		is_inferred ? " (told by their shape)" : "", name, (ull)culprit->counts.open,
+		(ull)culprit->counts.idle, (ull)culprit->counts.peak);
 	return true;
 }
 

@@ -79,6 +79,11 @@ static void orphan_slot(void **state)
 	assert_string_equal(f->sentence, "1 slot is taken for a client that is gone, for 42s; "
 					 "backend 4711 still runs SELECT "
 					 "for its client (psql, pid 99), killed by signal 9");
+	orphan.script = "/srv/\xd1\x86\xd0\xb5\xd0\xbd\xd1\x8b/scripts/nightly/import-of-all-prices.js"; /* цены */
+	orphan.client.pid = 4194303;
+	f = rig_find(r, RULE_ORPHAN_SLOT, "postgres");
+	assert_non_null(strstr(f->sentence, " for its client (/srv/\xd1\x86\xd0\xb5\xd0\xbd\xd1\x8b/...port-of-all-prices.js, "
+					    "pid 4194303), killed by signal 9"));
 	orphan.script = NULL; /* gone before anybody looked */
 	orphan.since = 0;
 	assert_string_equal(rig_find(r, RULE_ORPHAN_SLOT, "postgres")->sentence,
