@@ -347,7 +347,7 @@ void identity_from_capture(struct identity *out, const struct process_capture *c
 
 static void put_status(struct identity *id)
 {
-	char buffer[4096];
+	char buffer[PROC_STATUS];
 
 	if (proc_read(id->event.process.pid, "status", buffer, sizeof(buffer)) > 0)
 		status_parse(buffer, &id->event.uid, &id->event.pid_in_ns);

@@ -79,7 +79,7 @@ static int folder_open(__u32 pid, const char *name)
 /* Its pid as it counts itself; 0: not known. */
 static __u32 own_pid(__u32 pid)
 {
-	char buffer[4096];
+	char buffer[PROC_STATUS];
 	__u32 own = 0;
 
 	if (proc_read(pid, "status", buffer, sizeof(buffer)) > 0)

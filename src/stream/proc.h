@@ -13,6 +13,9 @@
  * the kernel writes in one piece: a read that gives less than was asked for is the last. */
 ssize_t proc_read(__u32 pid, const char *name, char *buffer, size_t size);
 
+/* Room for /proc/PID/status: thousands of groups may stand before what is read of it. */
+#define PROC_STATUS 65536
+
 /* The folder of this process, and of no other that has its pid later: then nothing is in it. -errno. */
 int proc_open(__u32 pid);
 

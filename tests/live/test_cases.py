@@ -184,6 +184,15 @@ def test_a_server_s_end_is_not_adopted(port, once):
     assert report.scripts == []
 
 
+def test_who_is_in_thousands_of_groups_is_known_as_well(sink, port):
+    groups = ",".join(map(str, range(100000, 102000)))
+    with tool("leaker", "-n", 1, "-H", LOCAL, port, prefix=("setpriv", "--groups", groups)) as leaker:
+        leaker.said()
+        with Tracer(port, "--once", armed=False) as tracer:
+            report = tracer.report()
+    assert report.process(leaker.pid)["process"]["namespace_pid"] == leaker.pid
+
+
 def test_one_look(sink, port):
     with tool("leaker", "-n", 7, "-H", LOCAL, port) as leaker:
         leaker.said()
