@@ -130,6 +130,21 @@ static inline void unix_open(struct unix_connection *conn, __u64 server_end)
 		unix_opened(conn->cookie, bpf_ktime_get_boot_ns());
 }
 
+static inline __u64 unix_key_half(const struct server_key *key, int which)
+{
+	__u64 value;
+
+	__builtin_memcpy(&value, key->address + 8 * which, sizeof(value));
+	return value;
+}
+
+/* Of two keys with the same port. */
+static inline bool unix_same_place(const struct server_key *a, const struct server_key *b)
+{
+	return unix_key_half(a, 0) == unix_key_half(b, 0) &&
+	       unix_key_half(a, 1) == unix_key_half(b, 1);
+}
+
 /* The address that a server bound; its accepted sockets share it. NULL: none of ours. Inline, for the
  * same reason. */
 static inline struct unix_address *unix_name_of(struct unix_name *name, struct sock *bound)

@@ -40,23 +40,10 @@ static void seen_by(struct server_key *key, struct task_struct *task)
 	__builtin_memcpy(key->address + 12, &root, sizeof(root));
 }
 
-static __u64 half(const struct server_key *key, int which)
-{
-	__u64 value;
-
-	__builtin_memcpy(&value, key->address + 8 * which, sizeof(value));
-	return value;
-}
-
 /* An absolute path: what others mean by that name, where it is seen the same. */
 static bool is_seen(const struct server_key *key)
 {
-	return half(key, 1) != 0;
-}
-
-static bool same_place(const struct server_key *a, const struct server_key *b)
-{
-	return half(a, 0) == half(b, 0) && half(a, 1) == half(b, 1);
+	return unix_key_half(key, 1) != 0;
 }
 
 static void ask(const struct server_key *key, struct task_struct *task)
@@ -139,7 +126,7 @@ __hidden void unix_asked_learn(const struct server_key *asked, const struct serv
 {
 	struct server_key *known = bpf_map_lookup_elem(&unix_known, asked);
 
-	if (is_seen(asked) && (!known || !same_place(known, server)))
+	if (is_seen(asked) && (!known || !unix_same_place(known, server)))
 		bpf_map_update_elem(&unix_known, asked, server, BPF_ANY);
 }
 

@@ -173,14 +173,14 @@ GLOBAL int unix_server_of(struct server_key *key, __u64 socket)
 	if (!name.abstract) {
 		bound = found;
 		bound_key(&bound, address);
+		known = bpf_map_lookup_elem(&unix_bound, &bound);
 		if (folder_key(&found, server_end)) {
-			bpf_map_update_elem(&unix_bound, &bound, &found, BPF_ANY);
+			if (!known || !unix_same_place(known, &found))
+				bpf_map_update_elem(&unix_bound, &bound, &found, BPF_ANY);
+		} else if (known) {
+			found = *known;
 		} else {
-			known = bpf_map_lookup_elem(&unix_bound, &bound);
-			if (known)
-				found = *known;
-			else
-				told = TOLD_NAME;
+			told = TOLD_NAME;
 		}
 	}
 	if (told == TOLD_NAME)

@@ -354,9 +354,12 @@ def test_failures_are_not_connections(cluster, env):
             with Actor(["psql", "-XAtq"], env=dict(env, PGHOST=dead),
                        stderr=subprocess.DEVNULL) as refused:
                 assert refused.finish() == 2
+        hasty = "import os, socket, sys; s = socket.socket(socket.AF_UNIX); s.connect_ex(sys.argv[1]); os._exit(0)"
+        with Actor([sys.executable, "-c", hasty, f"{dead}/.s.PGSQL.{cluster.port}"]) as unclosed:
+            assert unclosed.finish() == 0
         report = tracer.stop()
-    expect(report.process(psql.pid), failed=1)
-    expect(report.process(refused.pid), failed=1)
+    for actor in psql, refused, unclosed:
+        expect(report.process(actor.pid), failed=1)
 
 
 def test_connect_twice(cluster):
