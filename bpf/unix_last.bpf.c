@@ -39,8 +39,7 @@ struct {
 struct stock {
 	const struct leavers *leavers;
 	struct file *file;
-	__u64 refs;
-	int fds; /* of refs: of those who are on their way out; -1: not to be told */
+	int last; /* 1: nobody who lives on has another; 0: somebody has; -1: not to be told */
 };
 
 __hidden __u64 unix_references(struct file *file)
@@ -103,44 +102,47 @@ static struct leaver *leaver_of(struct leavers *leavers, struct task_struct *tas
 	return leaver;
 }
 
-/* Of all who are on their way out; -1: not to be told. */
-static __noinline int leavers_have(const struct leavers *leavers)
+/* Of all who are on their way out, as far as it is sure. */
+static __noinline __u32 leavers_have(const struct leavers *leavers, bool *unsure)
 {
-	bool unsure = false;
 	__u32 fds = 0;
 	int i;
 
+	*unsure = false;
 	for (i = 0; i < LEAVERS; i++)
-		fds += still_has(&leavers->slots[i], &unsure);
-	return unsure ? -1 : (int)fds;
+		fds += still_has(&leavers->slots[i], unsure);
+	return fds;
 }
 
 /* The file's own count, and what is known of it, of one moment. */
 static long take_stock(__u32 round, void *context)
 {
 	struct stock *stock = context;
+	bool unsure_before, unsure;
+	__u32 fds = leavers_have(stock->leavers, &unsure_before);
+	__u64 refs = unix_references(stock->file);
 
-	stock->fds = leavers_have(stock->leavers);
-	stock->refs = unix_references(stock->file);
-	if (stock->fds >= 0 && stock->fds == leavers_have(stock->leavers))
-		return 1;
-	stock->fds = -1;
-	return 0;
+	if (fds != leavers_have(stock->leavers, &unsure))
+		return 0;
+	if (refs <= fds)
+		stock->last = 1;
+	else if (!unsure_before && !unsure)
+		stock->last = 0;
+	return stock->last >= 0;
 }
 
-/* 1: nobody who lives on has another; 0: somebody has; -1: not to be told. */
 static __noinline int is_last(
 	struct unix_connection *conn, struct task_struct *task, struct file *file)
 {
 	struct leavers *leavers = leavers_of(conn);
 	struct leaver *leaver = leavers ? leaver_of(leavers, task) : NULL;
-	struct stock stock = {.leavers = leavers, .file = file, .fds = -1};
+	struct stock stock = {.leavers = leavers, .file = file, .last = -1};
 
 	if (!leaver)
 		return -1;
 	__sync_fetch_and_add(&leaver->fds, 1);
 	bpf_loop(ROUNDS, take_stock, &stock, 0);
-	return stock.fds < 0 ? -1 : stock.refs <= (__u64)stock.fds;
+	return stock.last;
 }
 
 /* Who forks after that shares it. */

@@ -192,8 +192,11 @@ def test_a_process_group_that_is_killed(cluster):
             with sharing(cluster, "3") as opener:
                 opener.ready()
                 os.killpg(opener.pid, signal.SIGKILL)
+        wait_backends_gone(cluster)
         report = tracer.stop(complete=False, unknown=None)
-    assert (report.total("opened"), report.total("abandoned")) == (40, 40)
+    # Who is interrupted while it closes may leave it open whether somebody else had it: unknown, never guessed.
+    assert report.total("opened") == 40 == report.total("abandoned") + report.total("unknown")
+    assert report.total("unknown") <= 3
 
 
 def test_a_child_that_goes_first(cluster):
