@@ -151,12 +151,12 @@ early_start() {
 	if [ -n "$perl" ]; then
 		run perl scripts/cleanup.pl
 		hold 1
-		tell "cleanup.pl" "Perl DBI, one more every 3 s"
+		tell "cleanup.pl" "Perl DBI, one more every 3 s: in 12 s still no more than a pool"
 	fi
 	if [ -n "$php" ]; then
 		run php scripts/newsletter.php
 		hold 1
-		tell "newsletter.php" "PHP, one more every 3 s"
+		tell "newsletter.php" "PHP, the same"
 	fi
 }
 
