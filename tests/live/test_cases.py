@@ -188,8 +188,8 @@ def test_who_is_in_thousands_of_groups_is_known_as_well(sink, port):
     groups = ",".join(map(str, range(100000, 102000)))
     with tool("leaker", "-n", 1, "-H", LOCAL, port, prefix=("setpriv", "--groups", groups)) as leaker:
         leaker.said()
-        with Tracer(port, "--once", armed=False) as tracer:
-            report = tracer.report()
+        with Tracer(port) as tracer:
+            report = tracer.stop()
     assert report.process(leaker.pid)["process"]["namespace_pid"] == leaker.pid
 
 
