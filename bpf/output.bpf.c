@@ -30,7 +30,7 @@ GLOBAL int loss_count(enum loss loss)
 __hidden bool output_detail(void *event, __u64 size)
 {
 	__u64 waiting = bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA);
-	bool fills = (waiting ^ (waiting + size)) & ring_size / 4; /* ring_size: a power of two */
+	bool fills = (waiting ^ (waiting + size + BPF_RINGBUF_HDR_SZ)) & ring_size / 4; /* a power of two */
 
 	if (waiting > ring_size / 4 * 3 ||
 		bpf_ringbuf_output(&events, event, size, fills ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP)) {
