@@ -10,9 +10,10 @@ import pytest
 
 IN_CI = os.environ.get("CI") == "true"
 
-# A shell that puts a job in the background lets it ignore SIGINT, and what it starts inherits that:
-# Ctrl-C is part of what is tested.
+# A shell that puts a job in the background lets it ignore SIGINT, nohup(1) SIGHUP, and what it starts
+# inherits that: both are part of what is tested.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session", autouse=True)

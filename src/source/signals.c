@@ -12,20 +12,29 @@ static int ends_watch(struct loop *l, const struct signalfd_siginfo *info)
 	return l->command ? command_signal(l, info) : STOP_SIGNAL;
 }
 
+/* nohup(1), or a service that wants to outlive a terminal; a command has inherited it. */
+static bool outlives_terminal(void)
+{
+	struct sigaction before;
+
+	return !sigaction(SIGHUP, NULL, &before) && before.sa_handler == SIG_IGN;
+}
+
 /* Without a terminal that could hang up, it is the service manager's or logrotate's "reopen". */
 static int hangup(struct loop *l, const struct signalfd_siginfo *info)
 {
 	bool asks = !l->command && !l->options->screen;
-	int terminal = asks ? open("/dev/tty", O_RDONLY | O_CLOEXEC) : -1, files;
+	bool outlives = outlives_terminal();
+	int terminal = asks && !outlives ? open("/dev/tty", O_RDONLY | O_CLOEXEC) : -1, files;
 
 	if (terminal >= 0)
 		close(terminal);
 	if (terminal >= 0 || !asks) /* a screen's terminal is gone by now */
-		return ends_watch(l, info);
+		return outlives ? 0 : ends_watch(l, info);
 	files = files_reopen(l);
 	if (files < 0)
 		return files;
-	return files || l->options->metrics.ss_family ? 0 : STOP_SIGNAL;
+	return files || outlives || l->options->metrics.ss_family ? 0 : STOP_SIGNAL;
 }
 
 static const struct {
@@ -81,15 +90,6 @@ static void signals_done(struct loop *l, int fd, void *data)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* nohup(1), and a service that wants to outlive a terminal: it stays so, for the command as well. */
-static bool is_left_alone(int number)
-{
-	struct sigaction before;
-
-	return number == SIGHUP && !sigaction(number, NULL, &before) &&
-	       before.sa_handler == SIG_IGN;
-}
-
 int signals_lend(struct loop *l)
 {
 	sigset_t set;
@@ -100,7 +100,7 @@ int signals_lend(struct loop *l)
 		return 0;
 	sigemptyset(&set);
 	for (size_t i = 0; i < MEANINGS; i++)
-		if ((l->command || !meanings[i].only_command) && !is_left_alone(meanings[i].number))
+		if (l->command || !meanings[i].only_command)
 			sigaddset(&set, meanings[i].number);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	index = loop_lend(l, signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK), signals_ready, NULL);

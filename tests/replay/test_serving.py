@@ -21,12 +21,12 @@ RECORDING = HERE / "incident" / "recording.ndjson"
 class Served:
     """`--replay --metrics 0`, up from the moment it says where."""
 
-    def __init__(self, *args, env=None):
-        self.args, self.env = args, {**os.environ, **(env or {})}
+    def __init__(self, *args, env=None, before=()):
+        self.args, self.env, self.before = args, {**os.environ, **(env or {})}, before
 
     def __enter__(self):
-        self.process = subprocess.Popen([BINARY, "--replay", RECORDING, "--metrics", "0", *self.args],
-                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=self.env)
+        argv = [*self.before, BINARY, "--replay", RECORDING, "--metrics", "0", *self.args]
+        self.process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=self.env)
         self.notes = self.process.stderr.readline()
         self.port = int(re.search(r"metrics at http://127\.0\.0\.1:(\d+)/metrics", self.notes)[1])
         return self
@@ -131,9 +131,10 @@ def test_an_output_file_that_cannot_be(tmp_path, form):
     assert run.returncode == 1 and "cannot write" in run.stderr and "No such file" in run.stderr
 
 
-def test_hangup_reopens_the_log(tmp_path):
+@pytest.mark.parametrize("before", [(), ("sh", "-c", 'trap "" HUP; exec "$@"', "sh")], ids=["", "nohup"])
+def test_hangup_reopens_the_log(tmp_path, before):
     log = tmp_path / "log"
-    with Served("-o", "ndjson", "--output-file", log) as served:
+    with Served("-o", "ndjson", "--output-file", log, before=before) as served:
         served.get("/healthz")
         log.rename(tmp_path / "log.1")
         served.process.send_signal(signal.SIGHUP)
